@@ -3,9 +3,11 @@
 //! Three steps, three files: [`framer`] cuts a byte stream into whole top-level elements and checks them, [`element`]
 //! gives one such element a shape without copying it, [`writer`] and [`edit`] make bytes again.
 
+mod chars;
 pub mod edit;
 pub mod element;
 pub mod framer;
+mod tape;
 pub mod writer;
 
 pub use edit::Edit;
