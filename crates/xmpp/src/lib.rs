@@ -7,7 +7,6 @@ pub mod credentials;
 pub mod jid;
 pub mod negotiation;
 pub mod ns;
-mod prepare;
 pub mod sasl;
 pub mod sm;
 pub mod stanza_error;

@@ -1,0 +1,22 @@
+//! The handshake is under way. What was known of the stream before it is forgotten (RFC 6120 §5.4.3.3).
+
+use super::expect_header::ExpectHeader;
+use super::turn::Turn;
+use super::{Heard, State};
+
+/// See [`State::ExpectTls`].
+#[derive(Debug)]
+pub(super) struct ExpectTls;
+
+impl ExpectTls {
+    pub(super) fn handle(self, heard: Heard, turn: &mut Turn<'_>) -> State {
+        match heard {
+            Heard::TlsStarted(bindings) => {
+                turn.tally.is_open = false;
+                State::ExpectHeader(ExpectHeader { tls: Some(bindings) })
+            }
+            // Sent in the clear after <starttls/>: somebody injects (RFC 6120 §13.? / CVE-2011-0411).
+            other => turn.close_unexpected(&other),
+        }
+    }
+}
