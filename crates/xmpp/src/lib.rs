@@ -7,6 +7,7 @@ pub mod credentials;
 pub mod jid;
 pub mod negotiation;
 pub mod ns;
+mod prepare;
 pub mod sasl;
 pub mod sm;
 pub mod stanza_error;
