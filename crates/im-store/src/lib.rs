@@ -10,8 +10,11 @@ mod port;
 mod query;
 mod write;
 
-pub use port::{Batch, CommitError, Committed, Epoch, OpenError, ReadError, Reader, Recovered, Room, Store};
+pub use port::{
+    Batch, CommitError, Committed, Epoch, OpenError, ReadError, Reader, Recovered, Room, Store,
+};
 pub use query::{
-    AccountRow, ArchiveFilter, ArchivePage, ArchivedStanza, KeptSession, OfflineStanza, Query, QueuedStanza, Reply,
+    AccountRow, ArchiveFilter, ArchivePage, ArchivedStanza, KeptSession, OfflineStanza, Query,
+    QueuedStanza, Reply,
 };
 pub use write::{AccountId, CarbonKind, Content, ItemKind, Render, SessionId, StanzaId, Write};

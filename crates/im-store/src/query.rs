@@ -68,6 +68,11 @@ pub enum Query {
     },
 }
 
+impl Query {
+    /// Most ids in one [`Query::ArchiveIds`].
+    pub const ARCHIVE_IDS_MAX: usize = 256;
+}
+
 /// Which stanzas of an archive (XEP-0313 §4).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ArchiveFilter {

@@ -40,7 +40,7 @@ pub struct Render {
     pub delay: bool,
     /// Wraps it as a carbon (XEP-0280).
     pub carbon: Option<CarbonKind>,
-    /// Replaces `to`. `None` leaves it as it was sent.
+    /// Replaces `to` (of the wrapper, for a carbon). `None` leaves it as it was sent.
     pub to: Option<Box<str>>,
 }
 
@@ -99,14 +99,15 @@ pub enum Write {
         /// Key within the kind.
         key: Box<str>,
     },
-    /// Stores a stanza once, for the references to it in the same or later batches. `archived`: it stays until archives
-    /// expire. Otherwise it may go when no queue refers to it any more.
+    /// Stores a stanza once, for the references to it in the same or later batches. What an archive refers to stays until
+    /// archives expire. Any other stanza goes at the end of the batch that removes the last queue or offline entry
+    /// referring to it.
     Stanza {
         /// Its id; greater than any id written before.
         id: StanzaId,
         /// As routed: `from` stamped, forged children stripped, not dressed.
         bytes: Bytes,
-        /// Whether it is kept beyond the queues.
+        /// Whether it is meant for an archive or an offline store, and so likely kept beyond the queues.
         archived: bool,
     },
     /// Puts a stanza written with `archived` into an account's archive.
