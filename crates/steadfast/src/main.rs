@@ -1,1 +1,31 @@
-fn main(){}
+//! The `steadfast` command: reads what was typed (`cli.rs`), hands it to one command (`commands/`), and turns the result
+//! into an exit code.
+//!
+//! Decides nothing about messages; that is `im`. Exit codes are given here and nowhere else: 0 done, 1 failed, 2 not
+//! understood.
+
+mod account;
+mod cli;
+mod commands;
+mod config;
+mod terminal;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// The command did what it was asked to do, and the answer is no; everything has been said already.
+#[derive(Debug, thiserror::Error)]
+#[error("failed")]
+pub(crate) struct Failed;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match commands::run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Failed>() => ExitCode::FAILURE,
+        Err(error) => {
+            terminal::complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! One file per command; what each needs to be told is in `cli.rs`.
+
+mod check_config;
+mod documentation;
+
+use crate::cli::{Cli, Command, ConfigArgs};
+use crate::config::Layers;
+use anyhow::Result;
+use clap::CommandFactory;
+use std::path::{Path, PathBuf};
+
+/// Where the configuration is looked for when nothing names it.
+const USUAL_FILE: &str = "/etc/steadfast/steadfast.toml";
+
+/// Runs what was typed.
+pub(crate) fn run(command: Command) -> Result<()> {
+    match command {
+        Command::CheckConfig(args) => check_config::run(&args),
+        Command::Serve(args) if args.print_default_config => {
+            Ok(crate::terminal::answer(&crate::config::default_file())?)
+        }
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "steadfast", &mut text);
+            Ok(crate::terminal::answer(&String::from_utf8(text)?)?)
+        }
+        Command::Version => {
+            Ok(crate::terminal::answer_line(concat!("steadfast ", env!("CARGO_PKG_VERSION")))?)
+        }
+        Command::Documentation { page } => documentation::run(page),
+        Command::Up(_)
+        | Command::Serve(_)
+        | Command::Account(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
+        | Command::Probe(_) => anyhow::bail!("this build does not contain the service yet"),
+    }
+}
+
+/// All layers for these arguments: the file they name or the usual one, the environment, the flags.
+pub(crate) fn layers(args: &ConfigArgs) -> Result<Layers> {
+    let environment: Vec<(String, String)> =
+        std::env::vars().filter(|(name, _)| name.starts_with("STEADFAST_")).collect();
+    let mut flags = Vec::new();
+    for set in &args.set {
+        let Some((key, value)) = set.split_once('=') else {
+            anyhow::bail!("--set {set}: write --set KEY=VALUE, such as --set log.level=debug");
+        };
+        flags.push((key.trim().to_owned(), value.to_owned(), format!("--set {set}")));
+    }
+    if let Some(level) = &args.log {
+        flags.push(("log.level".to_owned(), level.clone(), format!("--log {level}")));
+    }
+    Ok(Layers { file: file(args), environment, flags })
+}
+
+fn file(args: &ConfigArgs) -> Option<PathBuf> {
+    let named =
+        args.config.clone().or_else(|| std::env::var_os("STEADFAST_CONFIG").map(PathBuf::from));
+    named.or_else(|| Path::new(USUAL_FILE).exists().then(|| PathBuf::from(USUAL_FILE)))
+}

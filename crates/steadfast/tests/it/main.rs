@@ -1,0 +1,6 @@
+//! The command as its users meet it: what is typed, what is printed, which exit code.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot run has failed")]
+
+mod config;
+mod run;
