@@ -1,0 +1,275 @@
+//! A session: a bound resource, with or without a connection.
+//!
+//! ```text
+//!            bind                    connection lost, resumable
+//!   (none) ───────► Attached(conn) ────────────────────────────► Detached ──┐
+//!                     ▲   │                    resume               │       │ expired
+//!                     └───┼─────────────────────────────────────────┘       │
+//!                         │ stream ended, conflict, not resumable           ▼
+//!                         └──────────────────────────────────────────────► Ending ──► (removed)
+//! ```
+//! *Attached*: a connection carries it. *Detached*: none does, but it still receives, is present and may be resumed.
+//! *Ending*: it is present no more; what is left in its queue is being routed again, then it is removed.
+
+use crate::queue::{Directed, Queue};
+use crate::wire::{Decoder, Encoder};
+use bytes::Bytes;
+use im_store::SessionId;
+use link::ConnId;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use xmpp::jid::{BareJid, Jid};
+
+/// What carries a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// This connection does.
+    Attached(ConnId),
+    /// None does; the session can be resumed until then.
+    Detached {
+        /// On the core's clock.
+        until: Duration,
+    },
+    /// None will again.
+    Ending,
+}
+
+/// Stream management of a session (XEP-0198).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Managed {
+    /// Second half of the resumption id; the first is the session's number.
+    pub(crate) secret: u64,
+    /// Whether the client asked to be able to resume.
+    pub(crate) resumable: bool,
+    /// Queue number when stream management was enabled: `h` counts from here.
+    pub(crate) base: u64,
+    /// Stanzas handled from the client since then, modulo 2^32.
+    pub(crate) handled: u32,
+}
+
+/// Presence last sent to everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Presence {
+    /// The stanza as stamped, without `to`.
+    pub(crate) stanza: Bytes,
+    /// −128 to 127 (RFC 6121 §4.7.2.3).
+    pub(crate) priority: i8,
+}
+
+/// Asking the client what it has (XEP-0198 §4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AckQuestion {
+    /// Nothing is unacknowledged, or it was just answered.
+    #[default]
+    None,
+    /// It will be asked then.
+    Planned(Duration),
+    /// It was asked; the connection is dead if there is no answer by then.
+    Asked(Duration),
+}
+
+/// A bound resource.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) jid: Jid,
+    pub(crate) carrier: Carrier,
+    pub(crate) managed: Option<Box<Managed>>,
+    pub(crate) queue: Queue,
+    pub(crate) presence: Option<Box<Presence>>,
+    pub(crate) directed: Directed,
+    /// Carbons are wanted (XEP-0280).
+    pub(crate) carbons: bool,
+    /// The roster was asked for, so pushes are wanted (RFC 6121 §2.1.6).
+    pub(crate) roster_interest: bool,
+    /// The blocking list was asked for, so pushes are wanted (XEP-0191 §3.2).
+    pub(crate) blocking_interest: bool,
+    /// The client says nobody is looking (XEP-0352); not kept: a resumed session is active.
+    pub(crate) inactive: bool,
+    /// Elements that wait because one before them waits for a read.
+    pub(crate) inbox: VecDeque<Bytes>,
+    /// Whether a stanza of this session waits for a read.
+    pub(crate) waiting: bool,
+    /// Whether a part of the queue is being read back.
+    pub(crate) refilling: bool,
+    pub(crate) ack: AckQuestion,
+    /// A client that waits to resume this session.
+    pub(crate) resumer: Option<crate::resume::Resumer>,
+    pub(crate) allowance: Allowance,
+    /// What is to be written with the next batch.
+    pub(crate) dirty: Dirty,
+}
+
+/// What of a session has changed since the last batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dirty {
+    pub(crate) listed: bool,
+    pub(crate) state: bool,
+    pub(crate) counters: bool,
+    pub(crate) trim: bool,
+}
+
+/// A token bucket over stanzas sent by the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    pub(crate) tokens: u32,
+    pub(crate) at: Duration,
+    /// Whether the client is being kept waiting.
+    pub(crate) paused: bool,
+}
+
+impl Allowance {
+    pub(crate) fn full(burst: u32, now: Duration) -> Self {
+        Self { tokens: burst, at: now, paused: false }
+    }
+
+    /// Takes one token; false when that was the last.
+    pub(crate) fn take(&mut self, now: Duration, per_second: u32, burst: u32) -> bool {
+        let earned = now.saturating_sub(self.at).as_millis() as u64 * u64::from(per_second) / 1000;
+        if earned > 0 {
+            self.tokens = (u64::from(self.tokens) + earned).min(u64::from(burst)) as u32;
+            self.at = now;
+        }
+        self.tokens = self.tokens.saturating_sub(1);
+        self.tokens > 0
+    }
+}
+
+const STATE_VERSION: u8 = 1;
+const FLAG_CARBONS: u64 = 1;
+const FLAG_ROSTER: u64 = 2;
+const FLAG_BLOCKING: u64 = 4;
+const FLAG_MANAGED: u64 = 8;
+const FLAG_RESUMABLE: u64 = 16;
+const FLAG_PRESENT: u64 = 32;
+
+impl Session {
+    pub(crate) fn account(&self) -> &BareJid {
+        self.jid.bare()
+    }
+
+    pub(crate) fn conn(&self) -> Option<ConnId> {
+        match self.carrier {
+            Carrier::Attached(conn) => Some(conn),
+            Carrier::Detached { .. } | Carrier::Ending => None,
+        }
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.carrier == Carrier::Ending
+    }
+
+    /// Whether the session has announced presence that is not "unavailable" (RFC 6121 §4.1: an *available resource*).
+    pub(crate) fn is_available(&self) -> bool {
+        self.presence.is_some() && !self.is_ending()
+    }
+
+    pub(crate) fn priority(&self) -> Option<i8> {
+        self.presence.as_ref().map(|p| p.priority)
+    }
+
+    pub(crate) fn is_resumable(&self) -> bool {
+        self.managed.as_ref().is_some_and(|m| m.resumable)
+    }
+
+    /// What seldom changes, as it is kept.
+    pub(crate) fn encode_state(&self) -> Bytes {
+        let mut flags = 0;
+        let mut flag = |on: bool, bit: u64| flags |= if on { bit } else { 0 };
+        flag(self.carbons, FLAG_CARBONS);
+        flag(self.roster_interest, FLAG_ROSTER);
+        flag(self.blocking_interest, FLAG_BLOCKING);
+        flag(self.managed.is_some(), FLAG_MANAGED);
+        flag(self.is_resumable(), FLAG_RESUMABLE);
+        flag(self.presence.is_some(), FLAG_PRESENT);
+        let mut e = Encoder::new(STATE_VERSION)
+            .text(&self.jid.to_string())
+            .number(flags)
+            .number(self.managed.as_ref().map_or(0, |m| m.secret))
+            .number(self.managed.as_ref().map_or(0, |m| m.base));
+        if let Some(presence) = &self.presence {
+            e = e.number(u64::from(presence.priority as u8)).bytes(&presence.stanza);
+        }
+        e = e.number(self.directed.len() as u64);
+        self.directed.iter().fold(e, |e, jid| e.text(&jid.to_string())).finish()
+    }
+
+    /// What changes with every stanza, as it is kept.
+    pub(crate) fn encode_counters(&self) -> Bytes {
+        let handled = self.managed.as_ref().map_or(0, |m| u64::from(m.handled));
+        Encoder::new(STATE_VERSION).number(handled).number(self.queue.acked()).finish()
+    }
+
+    /// A session as it was kept, without a connection; `None` when the bytes are not ours.
+    pub(crate) fn decode(id: SessionId, state: &[u8], counters: &[u8]) -> Option<Self> {
+        let (version, mut d) = Decoder::new(state)?;
+        if version != STATE_VERSION {
+            return None;
+        }
+        let jid = Jid::parse(d.text()?).ok()?;
+        let flags = d.number()?;
+        let (secret, base) = (d.number()?, d.number()?);
+        let presence = match flags & FLAG_PRESENT {
+            0 => None,
+            _ => {
+                let priority = d.number()? as u8 as i8;
+                let stanza = Bytes::copy_from_slice(d.bytes()?);
+                Some(Box::new(Presence { stanza, priority }))
+            }
+        };
+        let count = d.number()?;
+        let directed: Option<Directed> =
+            (0..count).map(|_| d.text().and_then(|t| Jid::parse(t).ok())).collect();
+        let (handled, acked) = decode_counters(counters)?;
+        let managed = (flags & FLAG_MANAGED != 0).then(|| {
+            let resumable = flags & FLAG_RESUMABLE != 0;
+            Box::new(Managed { secret, resumable, base, handled })
+        });
+        let mut session = Self::new(id, jid, Carrier::Ending);
+        session.managed = managed;
+        session.queue = Queue::empty_at(acked);
+        session.presence = presence;
+        session.directed = directed?;
+        session.carbons = flags & FLAG_CARBONS != 0;
+        session.roster_interest = flags & FLAG_ROSTER != 0;
+        session.blocking_interest = flags & FLAG_BLOCKING != 0;
+        Some(session)
+    }
+
+    pub(crate) fn new(id: SessionId, jid: Jid, carrier: Carrier) -> Self {
+        Self {
+            id,
+            jid,
+            carrier,
+            managed: None,
+            queue: Queue::default(),
+            presence: None,
+            directed: Vec::new(),
+            carbons: false,
+            roster_interest: false,
+            blocking_interest: false,
+            inactive: false,
+            inbox: VecDeque::new(),
+            waiting: false,
+            refilling: false,
+            ack: AckQuestion::None,
+            resumer: None,
+            allowance: Allowance { tokens: 0, at: Duration::ZERO, paused: false },
+            dirty: Dirty::default(),
+        }
+    }
+
+    /// Resource, shared.
+    pub(crate) fn resource(&self) -> Arc<str> {
+        Arc::from(self.jid.resource().unwrap_or_default())
+    }
+}
+
+fn decode_counters(counters: &[u8]) -> Option<(u32, u64)> {
+    if counters.is_empty() {
+        return Some((0, 0));
+    }
+    let (_, mut d) = Decoder::new(counters)?;
+    Some((d.number()? as u32, d.number()?))
+}
