@@ -161,3 +161,112 @@ pub fn ack(h: u32) -> Bytes {
 
 /// `<r/>`.
 pub const ASK_ACK: &[u8] = b"<r xmlns='urn:xmpp:sm:3'/>";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::Element;
+
+    #[test]
+    fn an_acknowledgement_is_understood_across_the_wrap_of_the_counter() {
+        const WRAP: u64 = 1 << 32;
+        let check = |h: u32, sent: u64, acked: u64| acknowledge(h, sent, acked).ok();
+        // (h, sent, acked before) gives acked after, None for too high.
+        for ((h, sent, acked), after) in [
+            ((0, 0, 0), Some(0)),
+            ((1, 0, 0), None),
+            ((u32::MAX, 0, 0), None),
+            ((3, 5, 0), Some(3)),
+            ((5, 5, 0), Some(5)),
+            ((6, 5, 0), None),
+            ((u32::MAX, 5, 0), None),
+            ((1 << 31, 5, 0), None),
+            ((5, 5, 5), Some(5)),
+            ((4, 5, 5), Some(5)),
+            ((0, 5, 5), Some(5)),
+            ((u32::MAX, 5, 5), None),
+            ((u32::MAX, WRAP - 1, WRAP - 3), Some(WRAP - 1)),
+            ((0, WRAP - 1, WRAP - 3), None),
+            ((0, WRAP, WRAP - 3), Some(WRAP)),
+            ((7, WRAP + 7, WRAP - 3), Some(WRAP + 7)),
+            ((8, WRAP + 7, WRAP - 3), None),
+            ((u32::MAX - 3, WRAP + 7, WRAP - 3), Some(WRAP - 3)),
+            ((u32::MAX, WRAP + 7, WRAP + 3), Some(WRAP + 3)),
+            ((4, 5 * WRAP + 9, 5 * WRAP + 2), Some(5 * WRAP + 4)),
+            ((10, 5 * WRAP + 9, 5 * WRAP + 2), None),
+        ] {
+            assert_eq!(check(h, sent, acked), after, "h={h} sent={sent} acked={acked}");
+        }
+    }
+
+    #[test]
+    fn every_number_between_acknowledged_and_sent_is_taken_and_the_next_is_not() {
+        for acked in [0, 1, (1 << 32) - 5, 1 << 32, 3 << 40] {
+            for unacked in 0..12 {
+                let sent = acked + unacked;
+                for now in acked..=sent {
+                    assert_eq!(acknowledge(on_the_wire(now), sent, acked), Ok(now));
+                }
+                let error = acknowledge(on_the_wire(sent + 1), sent, acked).unwrap_err();
+                assert_eq!(error.send_count, on_the_wire(sent));
+            }
+        }
+    }
+
+    #[test]
+    fn requests_are_read_strictly() {
+        let check = |xml: &str| {
+            let xml = xml.replacen("/>", " xmlns='urn:xmpp:sm:3'/>", 1);
+            let element = Element::parse(xml.into_bytes().into()).unwrap();
+            Request::parse(element.root())
+        };
+        let enable = |resume, max| Ok(Request::Enable { resume, max });
+        let bad = || Err(NotARequest::BadAttribute);
+        assert_eq!(check("<enable/>"), enable(false, None));
+        assert_eq!(check("<enable resume='true' max='300'/>"), enable(true, Some(300)));
+        assert_eq!(check("<enable resume='1' max='-1'/>"), enable(true, None));
+        assert_eq!(check("<enable resume='yes'/>"), enable(false, None));
+        assert_eq!(check("<r/>"), Ok(Request::AskAck));
+        assert_eq!(check("<a h='4294967295'/>"), Ok(Request::Ack { h: u32::MAX }));
+        for wrong in ["", "h=''", "h='4294967296'", "h='-1'", "h='+1'", "h=' 1'", "h='1.0'"] {
+            assert_eq!(check(&format!("<a {wrong}/>")), bad(), "{wrong}");
+        }
+        let resume = Ok(Request::Resume { previd: "x&y".into(), h: 7 });
+        assert_eq!(check("<resume previd='x&amp;y' h='7'/>"), resume);
+        assert_eq!(check("<resume previd='x'/>"), bad());
+        assert_eq!(check("<resume h='7'/>"), bad());
+        assert_eq!(check("<resume h='7' previd=''/>"), bad());
+        let long = format!("<resume h='7' previd='{}'/>", "x".repeat(PREVID_BYTES_MAX + 1));
+        assert_eq!(check(&long), bad());
+        assert_eq!(check("<enabled/>"), Err(NotARequest::Unknown));
+    }
+
+    #[test]
+    fn answers_are_written_as_the_specification_prints_them() {
+        let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).unwrap();
+        assert_eq!(
+            text(enabled(Some(("some-long-sm-id", 600)))),
+            "<enabled xmlns='urn:xmpp:sm:3' id='some-long-sm-id' resume='true' max='600'/>"
+        );
+        assert_eq!(text(enabled(None)), "<enabled xmlns='urn:xmpp:sm:3'/>");
+        assert_eq!(
+            text(resumed("a'b", 2)),
+            "<resumed xmlns='urn:xmpp:sm:3' previd='a&apos;b' h='2'/>"
+        );
+        assert_eq!(
+            text(failed("item-not-found", Some(3))),
+            "<failed xmlns='urn:xmpp:sm:3' h='3'>\
+             <item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"
+        );
+        assert_eq!(text(ack(9)), "<a xmlns='urn:xmpp:sm:3' h='9'/>");
+        let error = acknowledge(10, 8, 0).unwrap_err().into();
+        assert_eq!(
+            text(crate::negotiation::stream_error_bytes(&error)),
+            "<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
+             <text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>\
+             You acknowledged 10 stanzas, but only 8 were sent.</text>\
+             <handled-count-too-high xmlns='urn:xmpp:sm:3' h='10' send-count='8'/>\
+             </stream:error></stream:stream>"
+        );
+    }
+}

@@ -83,8 +83,8 @@ impl ExpectCredentials {
                 return State::ExpectVerdict(ExpectVerdict { stream, jid, is_known });
             }
         };
-        let downgrade = offered_hash(Offer::new(settings, stream.tls.as_ref()), hash);
-        let downgrade = downgrade.filter(|_| settings.downgrade_protection);
+        let offer = Offer::new(settings, stream.tls.as_ref());
+        let downgrade = settings.downgrade_protection.then(|| offered_hash(offer, hash));
         let nonce = STANDARD_NO_PAD.encode(turn.entropy.draw());
         let verifier = (hash, credentials.verifier(hash).clone());
         let (exchange, challenge) =
@@ -97,8 +97,8 @@ impl ExpectCredentials {
 }
 
 /// XEP-0474 over what stood in our features.
-fn offered_hash(offer: Offer<'_>, hash: Hash) -> Option<String> {
+fn offered_hash(offer: Offer<'_>, hash: Hash) -> String {
     let mechanisms: Vec<&str> = offer.mechanisms().map(Mechanism::name).collect();
     let bindings: Vec<&str> = offer.bindings().into_iter().map(Binding::name).collect();
-    Some(downgrade_hash(hash, &mechanisms, &bindings))
+    downgrade_hash(hash, &mechanisms, &bindings)
 }

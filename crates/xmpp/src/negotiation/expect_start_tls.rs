@@ -3,7 +3,7 @@
 use super::expect_header::Stream;
 use super::expect_tls::ExpectTls;
 use super::features::Offer;
-use super::turn::Turn;
+use super::turn::{Speech, Turn};
 use super::{Heard, Order, State, login};
 use crate::ns;
 use crate::sasl::FailureCondition;
@@ -37,6 +37,7 @@ pub(super) fn start_tls(stream: &Stream, turn: &mut Turn<'_>) -> State {
     }
     let mut w = Writer::new();
     w.open("proceed").attr("xmlns", ns::TLS);
+    turn.tally.speech = Speech::Handshake;
     turn.order(Order::StartTls { proceed: w.finish() });
     State::ExpectTls(ExpectTls)
 }

@@ -5,7 +5,7 @@ use super::expect_header::Stream;
 use super::expect_header_after_auth::ExpectHeaderAfterAuth;
 use super::expect_start_tls::ExpectStartTls;
 use super::features::Offer;
-use super::turn::Turn;
+use super::turn::{Speech, Turn};
 use super::{Heard, Order, State};
 use crate::jid::BareJid;
 use crate::ns;
@@ -42,7 +42,7 @@ pub(super) fn accept(
         w.text(&encode_message(last_word.as_bytes()));
     }
     turn.send(w.finish());
-    turn.tally.is_open = false;
+    turn.tally.speech = Speech::Unopened;
     State::ExpectHeaderAfterAuth(ExpectHeaderAfterAuth { jid })
 }
 

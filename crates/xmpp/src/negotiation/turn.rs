@@ -11,12 +11,24 @@ use bytes::Bytes;
 /// What is counted over the whole life of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Whether our header of the present stream was sent.
-    pub(super) is_open: bool,
+    /// What may be said without further ado.
+    pub(super) speech: Speech,
     /// Refused logins.
     pub(super) refusals: u8,
     /// Answers that led nowhere.
     pub(super) idle_answers: u8,
+}
+
+/// What our side of the connection is ready for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Speech {
+    /// Our header of the present stream must come first (RFC 6120 §4.9.1.2).
+    #[default]
+    Unopened,
+    /// Our header was sent.
+    Open,
+    /// `<proceed/>` was ordered: whatever XML is said now would disturb the handshake.
+    Handshake,
 }
 
 /// The circumstances of one fact.
@@ -51,7 +63,7 @@ impl<'a> Turn<'a> {
 
     /// Our header of a new stream, to be sent before anything else on it.
     pub(super) fn open_stream(&mut self, from: &BareJid, to: Option<&str>) -> Bytes {
-        self.tally.is_open = true;
+        self.tally.speech = Speech::Open;
         header::open(from.as_str(), to, &self.entropy.draw())
     }
 
@@ -64,9 +76,10 @@ impl<'a> Turn<'a> {
 
     /// What is still to be said before the connection closes.
     pub(super) fn last_words(&mut self, error: Option<&StreamError>) -> Bytes {
-        let opening = match self.tally.is_open {
-            true => Bytes::new(),
-            false => self.open_stream(&self.settings.domains[0], None),
+        let opening = match self.tally.speech {
+            Speech::Unopened => self.open_stream(&self.settings.domains[0], None),
+            Speech::Open => Bytes::new(),
+            Speech::Handshake => return Bytes::new(),
         };
         let closing = match error {
             Some(error) => header::stream_error_bytes(error),
