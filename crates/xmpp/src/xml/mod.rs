@@ -3,10 +3,16 @@
 //! Three steps, three files: [`framer`] cuts a byte stream into whole top-level elements and checks them, [`element`]
 //! gives one such element a shape without copying it, [`writer`] and [`edit`] make bytes again.
 
+mod cdata;
 mod chars;
+mod declaration;
 pub mod edit;
 pub mod element;
+mod fault;
 pub mod framer;
+mod header;
+mod lexer;
+mod scope;
 mod tape;
 pub mod writer;
 

@@ -11,8 +11,8 @@ use crate::ns;
 pub(crate) const DEPTH_MAX: usize = 128;
 /// Bytes of one element; offsets are 32 bits.
 pub(crate) const ELEMENT_BYTES_MAX: usize = 1 << 30;
-/// Prefixes in scope at any time.
-pub(crate) const PREFIXES_MAX: usize = 128;
+/// Prefixes in scope at any time: what the framer lets pass, and what it adds.
+const PREFIXES_MAX: usize = 256;
 /// Different namespace declarations of one element; the index of one is 16 bits.
 const SPACES_MAX: usize = 1 << 15;
 
@@ -198,7 +198,7 @@ impl<'a> Reader<'a> {
                 Some(b"") => open.default = self.declare(&attr)?,
                 Some(prefix) => {
                     if self.prefixes.len() == PREFIXES_MAX {
-                        return Err(NotAnElement("more than 128 prefixes in scope"));
+                        return Err(NotAnElement("more than 256 prefixes in scope"));
                     }
                     let space = self.declare(&attr)?;
                     self.prefixes.push(Prefix { name: prefix, space });

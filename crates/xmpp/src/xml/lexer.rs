@@ -1,0 +1,652 @@
+//! The lexer behind the framer: reads one tag after another, stops wherever the bytes stop, goes on there.
+//!
+//! It sees the bytes of one element (or header) from its `<` on; they are known to be UTF-8 and characters that XML
+//! allows. Each byte is looked at a constant number of times, however the bytes were sliced. The outcome must never
+//! depend on the slicing: every decision is made from the bytes before it.
+
+use super::chars::{REFERENCE_BYTES_MAX, is_space, name_run, qualified_name, reference};
+use super::fault::Fault;
+use super::framer::Limits;
+use super::scope::{ElementScope, NamespaceId, Span, StreamScope};
+use crate::stream_error::StreamCondition;
+
+/// Bytes of an XML declaration.
+const DECLARATION_BYTES_MAX: usize = 256;
+/// Namespace declarations in one element, at any depth. The tape counts them with 16 bits.
+const DECLARATIONS_MAX: usize = 30_000;
+
+/// What the lexer came to. `end` counts from the first byte it saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It needs more bytes.
+    More,
+    /// An XML declaration.
+    Declaration { end: usize },
+    /// The opening tag of the stream; `empty` when it closes itself.
+    Header { end: usize, empty: bool },
+    /// A whole element.
+    Element { end: usize },
+    /// The closing tag of the stream.
+    Close { end: usize },
+}
+
+/// What precedes the next byte.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// A `<`.
+    #[default]
+    Markup,
+    /// `<`, part of a name.
+    OpenName,
+    /// A name, or a value; white space follows before the next attribute.
+    InTag,
+    /// White space inside a tag.
+    Spaced,
+    /// Part of an attribute's name.
+    AttrName,
+    /// An attribute's name.
+    AfterAttrName,
+    /// `=`.
+    BeforeValue,
+    /// `'` or `"` and part of a value.
+    Value { quote: u8 },
+    /// `/` at the end of a tag.
+    SelfClose,
+    /// `</`, part of a name.
+    CloseName,
+    /// `</` and a name.
+    AfterCloseName,
+    /// `<!`.
+    Bang,
+    /// `<![CDATA[`.
+    CData,
+    /// `<?`.
+    Declaration,
+    /// A tag's `>` or text.
+    Text,
+}
+
+/// An attribute of the tag being read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttrSpan {
+    name: Span,
+    /// Bytes before the colon, 0 without one.
+    prefix_len: u32,
+    value: Span,
+    ns: NamespaceId,
+}
+
+impl AttrSpan {
+    pub(crate) fn name<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        &data[self.name.0 as usize..self.name.1 as usize]
+    }
+    pub(crate) fn value<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        &data[self.value.0 as usize..self.value.1 as usize]
+    }
+    fn prefix<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        &self.name(data)[..self.prefix_len as usize]
+    }
+    fn local<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        &self.name(data)[self.prefix_len as usize + 1..]
+    }
+    /// Range of the prefix that this declares, empty for the default namespace.
+    pub(crate) fn declares(&self, data: &[u8]) -> Option<Span> {
+        match self.name(data) {
+            b"xmlns" => Some((self.name.1, self.name.1)),
+            _ if self.prefix(data) == b"xmlns" => Some((self.name.0 + 6, self.name.1)),
+            _ => None,
+        }
+    }
+}
+
+/// A tag that is open.
+#[derive(Clone, Copy, Debug)]
+struct OpenTag {
+    name: Span,
+    scope: u32,
+}
+
+/// What is known of the element so far. Exists only while there is one.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    open: Vec<OpenTag>,
+    pub(crate) attrs: Vec<AttrSpan>,
+    pub(crate) scope: ElementScope,
+    /// Name of the tag being read and the bytes of its prefix.
+    pub(crate) name: Span,
+    pub(crate) prefix_len: u32,
+    namespaces: u32,
+    declarations: u32,
+    /// End of the first tag's name, where declarations can be added.
+    pub(crate) root_name_end: u32,
+    pub(crate) root_declares_default: bool,
+    pub(crate) has_cdata: bool,
+    /// How many bytes the element grows by when its CDATA sections become text, at most.
+    cdata_growth: i64,
+}
+
+/// State between two slices of bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Lexer {
+    state: State,
+    /// Next byte to look at.
+    pos: usize,
+    /// Where the name, text or section began that is being read.
+    token: usize,
+    work: Option<Box<Work>>,
+}
+
+impl Lexer {
+    /// Whether it waits for the `<` of something new.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.pos == 0
+    }
+    /// Makes ready for the next element.
+    pub(crate) fn reset(&mut self) {
+        self.pos = 0;
+        self.state = State::Markup;
+    }
+    /// Gives back all memory. Only when idle.
+    pub(crate) fn release(&mut self) {
+        self.work = None;
+    }
+    /// What was found out about the element or header that was just read.
+    pub(crate) fn work(&mut self) -> &mut Work {
+        self.work.get_or_insert_default()
+    }
+    /// Reads on. `data` begins at the element's `<` and is what it was before, or longer. `declaration` tells
+    /// whether an XML declaration may come.
+    pub(crate) fn advance(
+        &mut self,
+        data: &[u8],
+        limits: &Limits,
+        stream: &StreamScope,
+        declaration: bool,
+    ) -> Result<Step, Fault> {
+        let work = self.work.get_or_insert_default();
+        if self.pos == 0 {
+            work.clear();
+            self.state = State::Markup;
+            self.pos = 1;
+        }
+        let mut run = Run {
+            data,
+            limits,
+            stream,
+            in_stream: stream.is_open(),
+            declaration,
+            state: self.state,
+            pos: self.pos,
+            token: self.token,
+            work,
+        };
+        let step = run.run();
+        (self.state, self.pos, self.token) = (run.state, run.pos, run.token);
+        step
+    }
+}
+
+impl Work {
+    fn clear(&mut self) {
+        self.open.clear();
+        self.attrs.clear();
+        self.scope.clear();
+        self.declarations = 0;
+        self.root_declares_default = false;
+        self.has_cdata = false;
+        self.cdata_growth = 0;
+    }
+}
+
+/// One call of [`Lexer::advance`].
+struct Run<'a> {
+    data: &'a [u8],
+    limits: &'a Limits,
+    stream: &'a StreamScope,
+    in_stream: bool,
+    /// Whether an XML declaration may come.
+    declaration: bool,
+    state: State,
+    pos: usize,
+    token: usize,
+    work: &'a mut Work,
+}
+
+/// A name's range and the bytes of its prefix.
+type Name = (Span, u32);
+
+/// `None`: go on with the state that is set now.
+type Flow = Result<Option<Step>, Fault>;
+
+impl Run<'_> {
+    fn run(&mut self) -> Result<Step, Fault> {
+        loop {
+            let step = match self.state {
+                State::Text => self.text(),
+                State::Markup => self.markup(),
+                State::OpenName => self.open_name(),
+                State::InTag => self.in_tag(false),
+                State::Spaced => self.in_tag(true),
+                State::AttrName => self.attr_name(),
+                State::AfterAttrName => self.after_attr_name(),
+                State::BeforeValue => self.before_value(),
+                State::Value { quote } => self.value(quote),
+                State::SelfClose => self.self_close(),
+                State::CloseName => self.close_name(),
+                State::AfterCloseName => self.after_close_name(),
+                State::Bang => self.bang(),
+                State::CData => self.cdata(),
+                State::Declaration => self.xml_declaration(),
+            };
+            if let Some(step) = step? {
+                return Ok(step);
+            }
+        }
+    }
+
+    fn go(&mut self, state: State) -> Flow {
+        self.state = state;
+        Ok(None)
+    }
+
+    fn markup(&mut self) -> Flow {
+        let Some(&byte) = self.data.get(self.pos) else { return Ok(Some(Step::More)) };
+        match byte {
+            b'/' if self.in_stream => {
+                self.pos += 1;
+                self.token = self.pos;
+                self.go(State::CloseName)
+            }
+            b'/' => Err(Fault::malformed("a closing tag comes before the stream header")),
+            b'!' => {
+                self.token = self.pos + 1;
+                self.go(State::Bang)
+            }
+            b'?' if self.declaration && self.pos == 1 => self.go(State::Declaration),
+            b'?' => Err(Fault::restricted("processing instructions are not allowed")),
+            _ => {
+                self.token = self.pos;
+                self.go(State::OpenName)
+            }
+        }
+    }
+
+    /// Reads a name up to its end: its range and the length of its prefix. `None` when there is no end yet.
+    fn name(&mut self) -> Result<Option<Name>, Fault> {
+        self.pos += name_run(&self.data[self.pos..]);
+        let max = self.limits.name_bytes_max.min(u16::MAX as usize);
+        if self.pos - self.token > max {
+            return Err(Fault::Limit { what: "bytes in a name", max });
+        }
+        if self.pos == self.data.len() {
+            return Ok(None);
+        }
+        match qualified_name(&self.data[self.token..self.pos]) {
+            Some(colon) => {
+                Ok(Some(((self.token as u32, self.pos as u32), colon.unwrap_or(0) as u32)))
+            }
+            None => Err(Fault::malformed("a name is missing or malformed")),
+        }
+    }
+
+    fn open_name(&mut self) -> Flow {
+        let Some((name, prefix_len)) = self.name()? else { return Ok(Some(Step::More)) };
+        let max = self.limits.depth_max.min(super::tape::DEPTH_MAX);
+        if self.work.open.len() >= max {
+            return Err(Fault::Limit { what: "open tags inside each other", max });
+        }
+        (self.work.name, self.work.prefix_len) = (name, prefix_len);
+        self.work.attrs.clear();
+        self.work.namespaces = 0;
+        self.go(State::InTag)
+    }
+
+    /// The next byte that is no white space.
+    fn skip_space(&mut self) -> Option<u8> {
+        while let Some(&byte) = self.data.get(self.pos) {
+            if !is_space(byte) {
+                return Some(byte);
+            }
+            self.pos += 1;
+        }
+        None
+    }
+
+    fn in_tag(&mut self, spaced: bool) -> Flow {
+        let start = self.pos;
+        let byte = self.skip_space();
+        let spaced = spaced || self.pos > start;
+        match byte {
+            None => {
+                self.state = if spaced { State::Spaced } else { State::InTag };
+                Ok(Some(Step::More))
+            }
+            Some(b'>') => self.finish_tag(false),
+            Some(b'/') => {
+                self.pos += 1;
+                self.go(State::SelfClose)
+            }
+            Some(_) if spaced => {
+                self.token = self.pos;
+                self.go(State::AttrName)
+            }
+            Some(_) => Err(Fault::malformed("a tag is malformed")),
+        }
+    }
+
+    fn attr_name(&mut self) -> Flow {
+        let Some((name, prefix_len)) = self.name()? else { return Ok(Some(Step::More)) };
+        let attr = AttrSpan { name, prefix_len, value: (0, 0), ns: 0 };
+        if attr.declares(self.data).is_some() {
+            self.work.namespaces += 1;
+            self.work.declarations += 1;
+            let max = self.limits.namespaces_max;
+            if self.work.namespaces as usize > max {
+                return Err(Fault::Limit { what: "namespace declarations on one tag", max });
+            }
+            if self.work.declarations as usize > DECLARATIONS_MAX {
+                let what = "namespace declarations in one element";
+                return Err(Fault::Limit { what, max: DECLARATIONS_MAX });
+            }
+        } else {
+            let max = self.limits.attributes_max;
+            if self.work.attrs.len() - self.work.namespaces as usize >= max {
+                return Err(Fault::Limit { what: "attributes on one tag", max });
+            }
+        }
+        self.work.attrs.push(attr);
+        self.go(State::AfterAttrName)
+    }
+
+    fn after_attr_name(&mut self) -> Flow {
+        match self.skip_space() {
+            None => Ok(Some(Step::More)),
+            Some(b'=') => {
+                self.pos += 1;
+                self.go(State::BeforeValue)
+            }
+            Some(_) => Err(Fault::malformed("an attribute has no value")),
+        }
+    }
+
+    fn before_value(&mut self) -> Flow {
+        match self.skip_space() {
+            None => Ok(Some(Step::More)),
+            Some(quote @ (b'\'' | b'"')) => {
+                self.pos += 1;
+                self.token = self.pos;
+                self.go(State::Value { quote })
+            }
+            Some(_) => Err(Fault::malformed("a value has no quotes")),
+        }
+    }
+
+    fn value(&mut self, quote: u8) -> Flow {
+        loop {
+            let Some(len) = memchr::memchr3(quote, b'<', b'&', &self.data[self.pos..]) else {
+                self.pos = self.data.len();
+                return Ok(Some(Step::More));
+            };
+            self.pos += len;
+            match self.data[self.pos] {
+                b'<' => return Err(Fault::malformed("a value contains '<'")),
+                b'&' => match reference_len(&self.data[self.pos..])? {
+                    Some(len) => self.pos += len,
+                    None => return Ok(Some(Step::More)),
+                },
+                _ => break,
+            }
+        }
+        if let Some(attr) = self.work.attrs.last_mut() {
+            attr.value = (self.token as u32, self.pos as u32);
+        }
+        self.pos += 1;
+        self.go(State::InTag)
+    }
+
+    fn self_close(&mut self) -> Flow {
+        match self.data.get(self.pos) {
+            None => Ok(Some(Step::More)),
+            Some(b'>') => self.finish_tag(true),
+            Some(_) => Err(Fault::malformed("a tag is malformed")),
+        }
+    }
+
+    /// At the `>` of an opening tag.
+    fn finish_tag(&mut self, empty: bool) -> Flow {
+        self.pos += 1;
+        let mark = self.work.scope.mark();
+        self.check_namespaces()?;
+        let work = &mut *self.work;
+        if !self.in_stream {
+            return Ok(Some(Step::Header { end: self.pos, empty }));
+        }
+        if work.open.is_empty() {
+            work.root_name_end = work.name.1;
+            work.root_declares_default = work.attrs.iter().any(|a| a.name(self.data) == b"xmlns");
+        }
+        if !empty {
+            work.open.push(OpenTag { name: work.name, scope: mark as u32 });
+        } else {
+            work.scope.leave(mark);
+            if work.open.is_empty() {
+                return self.finish_element();
+            }
+        }
+        self.token = self.pos;
+        self.go(State::Text)
+    }
+
+    /// Declares what the tag declares, resolves its prefixes, refuses attributes that are there twice.
+    fn check_namespaces(&mut self) -> Result<(), Fault> {
+        let (data, work) = (self.data, &mut *self.work);
+        if work.namespaces > 0 {
+            for attr in &work.attrs {
+                if let Some(prefix) = attr.declares(data) {
+                    work.scope.declare(data, prefix, attr.value, self.stream)?;
+                }
+            }
+        }
+        const UNDECLARED: Fault = Fault::malformed("a prefix is not declared");
+        if work.prefix_len > 0 {
+            let start = work.name.0 as usize;
+            let prefix = &data[start..start + work.prefix_len as usize];
+            work.scope.resolve(data, prefix, self.stream).ok_or(UNDECLARED)?;
+        }
+        for index in 0..work.attrs.len() {
+            let attr = work.attrs[index];
+            if attr.prefix_len > 0 && attr.declares(data).is_none() {
+                let ns = work.scope.resolve(data, attr.prefix(data), self.stream);
+                work.attrs[index].ns = ns.ok_or(UNDECLARED)?;
+            }
+            let attr = work.attrs[index];
+            let twice = |other: &AttrSpan| {
+                let same_name = other.name(data) == attr.name(data);
+                let both = other.prefix_len > 0 && attr.prefix_len > 0;
+                same_name || (both && other.ns == attr.ns && other.local(data) == attr.local(data))
+            };
+            if work.attrs[..index].iter().any(twice) {
+                return Err(Fault::malformed("an attribute is there twice"));
+            }
+        }
+        Ok(())
+    }
+
+    fn close_name(&mut self) -> Flow {
+        let Some((name, _)) = self.name()? else { return Ok(Some(Step::More)) };
+        let name = &self.data[name.0 as usize..name.1 as usize];
+        let expected = match self.work.open.last() {
+            Some(open) => &self.data[open.name.0 as usize..open.name.1 as usize],
+            None => self.stream.header_name().as_bytes(),
+        };
+        if name != expected {
+            return Err(Fault::malformed("a closing tag has another name than the opening one"));
+        }
+        self.go(State::AfterCloseName)
+    }
+
+    fn after_close_name(&mut self) -> Flow {
+        match self.skip_space() {
+            None => return Ok(Some(Step::More)),
+            Some(b'>') => self.pos += 1,
+            Some(_) => return Err(Fault::malformed("a closing tag is malformed")),
+        }
+        let Some(open) = self.work.open.pop() else {
+            return Ok(Some(Step::Close { end: self.pos }));
+        };
+        self.work.scope.leave(open.scope as usize);
+        if self.work.open.is_empty() {
+            return self.finish_element();
+        }
+        self.token = self.pos;
+        self.go(State::Text)
+    }
+
+    fn finish_element(&mut self) -> Flow {
+        self.check_growth()?;
+        Ok(Some(Step::Element { end: self.pos }))
+    }
+
+    /// What is handed out may not be longer than what may come in.
+    fn check_growth(&self) -> Result<(), Fault> {
+        let max = self.limits.element_bytes_max;
+        if self.work.has_cdata && self.pos as i64 + self.work.cdata_growth > max as i64 {
+            let what = "bytes in one element once its CDATA sections are text";
+            return Err(Fault::Limit { what, max });
+        }
+        Ok(())
+    }
+
+    fn text(&mut self) -> Flow {
+        loop {
+            let Some(len) = memchr::memchr3(b'<', b'&', b'>', &self.data[self.pos..]) else {
+                self.pos = self.data.len();
+                return Ok(Some(Step::More));
+            };
+            self.pos += len;
+            match self.data[self.pos] {
+                b'<' => {
+                    self.pos += 1;
+                    return self.go(State::Markup);
+                }
+                b'&' => match reference_len(&self.data[self.pos..])? {
+                    Some(len) => self.pos += len,
+                    None => return Ok(Some(Step::More)),
+                },
+                _ => {
+                    if self.data[self.token..self.pos].ends_with(b"]]") {
+                        return Err(Fault::malformed("text contains ']]>'"));
+                    }
+                    self.pos += 1;
+                }
+            }
+        }
+    }
+
+    /// After `<!`, of which `token` is the end.
+    fn bang(&mut self) -> Flow {
+        const CDATA: &[u8] = b"[CDATA[";
+        let rest = &self.data[self.token..];
+        let seen = &rest[..rest.len().min(CDATA.len())];
+        match seen {
+            [] | [b'-'] => Ok(Some(Step::More)),
+            [b'-', b'-', ..] => Err(Fault::restricted("comments are not allowed")),
+            [first, ..] if first.is_ascii_alphabetic() => {
+                Err(Fault::restricted("document type declarations are not allowed"))
+            }
+            _ if !CDATA.starts_with(seen) => Err(Fault::malformed("markup is malformed")),
+            _ if !self.in_stream => Err(Fault::malformed("text comes before the stream header")),
+            _ if self.work.open.is_empty() => Err(TEXT_IN_STREAM),
+            _ if seen.len() < CDATA.len() => Ok(Some(Step::More)),
+            _ => {
+                self.token += CDATA.len();
+                self.pos = self.token;
+                self.go(State::CData)
+            }
+        }
+    }
+
+    fn cdata(&mut self) -> Flow {
+        loop {
+            let Some(len) = memchr::memchr(b'>', &self.data[self.pos..]) else {
+                self.pos = self.data.len();
+                return Ok(Some(Step::More));
+            };
+            self.pos += len + 1;
+            let Some(content) = self.data[self.token..self.pos].strip_suffix(b"]]>") else {
+                continue;
+            };
+            // The section's own twelve bytes go, two brackets before it may have to be escaped.
+            let growth: i64 = content
+                .iter()
+                .map(|&b| super::cdata::escaped(b).map_or(0, |e| e.len() as i64 - 1))
+                .sum();
+            self.work.cdata_growth += growth - 4;
+            self.work.has_cdata = true;
+            self.check_growth()?;
+            self.token = self.pos;
+            return self.go(State::Text);
+        }
+    }
+
+    fn xml_declaration(&mut self) -> Flow {
+        const START: &[u8] = b"<?xml";
+        let seen = &self.data[..self.data.len().min(START.len())];
+        if !START.starts_with(seen) || self.data.get(START.len()).is_some_and(|&b| !is_space(b)) {
+            return Err(Fault::restricted("processing instructions are not allowed"));
+        }
+        let window = &self.data[..self.data.len().min(DECLARATION_BYTES_MAX)];
+        match memchr::memmem::find(window, b"?>") {
+            Some(len) => {
+                super::declaration::check(&self.data[START.len()..len])?;
+                self.pos = len + 2;
+                Ok(Some(Step::Declaration { end: self.pos }))
+            }
+            None if window.len() == DECLARATION_BYTES_MAX => Err(Fault::Limit {
+                what: "bytes in the XML declaration",
+                max: DECLARATION_BYTES_MAX,
+            }),
+            None => Ok(Some(Step::More)),
+        }
+    }
+}
+
+/// Text where only elements may be.
+pub(crate) const TEXT_IN_STREAM: Fault =
+    Fault::Rule(StreamCondition::BadFormat, "text is only allowed inside of an element");
+
+/// Length of the reference at the start of the bytes; `None` when more bytes are needed to tell.
+fn reference_len(bytes: &[u8]) -> Result<Option<usize>, Fault> {
+    const MALFORMED: Fault = Fault::malformed("a reference is malformed");
+    /// `&` and the longest name that is defined.
+    const NAMED_BYTES_MAX: usize = 5;
+    let mut at = 1;
+    let numeric = bytes.get(1) == Some(&b'#');
+    if numeric {
+        at = if bytes.get(2) == Some(&b'x') { 3 } else { 2 };
+    }
+    while let Some(&byte) = bytes.get(at) {
+        if byte == b';' {
+            return match reference(bytes) {
+                Some((_, len)) => Ok(Some(len)),
+                None if numeric || at == 1 => Err(MALFORMED),
+                None => Err(Fault::restricted("only the five predefined entities are allowed")),
+            };
+        }
+        let fits = match numeric {
+            true => byte.is_ascii_hexdigit(),
+            false => byte >= 0x80 || super::chars::is_ascii_name(byte) || byte == b':',
+        };
+        if !fits {
+            return Err(MALFORMED);
+        }
+        if !numeric && at == NAMED_BYTES_MAX {
+            return Err(Fault::restricted("only the five predefined entities are allowed"));
+        }
+        at += 1;
+        if at == REFERENCE_BYTES_MAX {
+            return Err(Fault::Limit { what: "bytes in a reference", max: REFERENCE_BYTES_MAX });
+        }
+    }
+    Ok(None)
+}
