@@ -5,10 +5,14 @@
 //! understood.
 
 mod account;
+mod admin;
 mod cli;
 mod commands;
 mod config;
+mod probe;
+mod serve;
 mod terminal;
+mod up;
 
 use clap::Parser;
 use std::process::ExitCode;

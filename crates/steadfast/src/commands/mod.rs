@@ -2,15 +2,20 @@
 
 mod check_config;
 mod documentation;
+mod probe;
 
-use crate::cli::{Cli, Command, ConfigArgs};
-use crate::config::Layers;
+use crate::Failed;
+use crate::cli::{Cli, Command, ConfigArgs, ServiceArgs};
+use crate::config::{Config, Layers, load};
+use crate::terminal::remark;
 use anyhow::Result;
 use clap::CommandFactory;
 use std::path::{Path, PathBuf};
 
 /// Where the configuration is looked for when nothing names it.
 const USUAL_FILE: &str = "/etc/steadfast/steadfast.toml";
+/// Where `up` keeps its data unless told otherwise.
+const UP_FOLDER: &str = "./steadfast-data";
 
 /// Runs what was typed.
 pub(crate) fn run(command: Command) -> Result<()> {
@@ -27,13 +32,13 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Version => {
             Ok(crate::terminal::answer_line(concat!("steadfast ", env!("CARGO_PKG_VERSION")))?)
         }
+        Command::Probe(args) => probe::run(&args),
         Command::Documentation { page } => documentation::run(page),
         Command::Up(_)
         | Command::Serve(_)
         | Command::Account(_)
         | Command::Backup(_)
-        | Command::Restore(_)
-        | Command::Probe(_) => anyhow::bail!("this build does not contain the service yet"),
+        | Command::Restore(_) => anyhow::bail!("this build does not contain the service yet"),
     }
 }
 
@@ -58,4 +63,37 @@ fn file(args: &ConfigArgs) -> Option<PathBuf> {
     let named =
         args.config.clone().or_else(|| std::env::var_os("STEADFAST_CONFIG").map(PathBuf::from));
     named.or_else(|| Path::new(USUAL_FILE).exists().then(|| PathBuf::from(USUAL_FILE)))
+}
+
+/// The configuration of a service that is administered: of the folder of `up`, of a file, or of the usual places.
+pub(crate) fn service_config(args: &ServiceArgs) -> Result<Config> {
+    let data = args.data.clone().or_else(|| falls_to_up(args).then(|| PathBuf::from(UP_FOLDER)));
+    let Some(data) = data else { return checked(&layers(&args.config)?) };
+    let file = data.join(crate::up::CONFIG_FILE);
+    if !file.exists() {
+        anyhow::bail!(
+            "{} has no {}; `steadfast up` makes it",
+            data.display(),
+            crate::up::CONFIG_FILE
+        );
+    }
+    checked(&layers(&ConfigArgs { config: Some(file), ..args.config.clone() })?)
+}
+
+/// The configuration these layers give. Says everything that is wrong with it.
+pub(crate) fn checked(layers: &Layers) -> Result<Config> {
+    let loaded = load(layers);
+    for problem in &loaded.settings.problems {
+        remark(&problem.to_string());
+    }
+    Ok(loaded.config.ok_or(Failed)?)
+}
+
+/// Whether nothing says which service is meant and none of the usual places has one.
+pub(crate) fn names_nothing(args: &ServiceArgs) -> bool {
+    args.data.is_none() && file(&args.config).is_none() && !falls_to_up(args)
+}
+
+fn falls_to_up(args: &ServiceArgs) -> bool {
+    file(&args.config).is_none() && Path::new(UP_FOLDER).join(crate::up::CONFIG_FILE).exists()
 }

@@ -33,7 +33,7 @@ pub(super) fn complete(s: &mut Settings) {
         }
     }
     if s.get("tls.certificate").is_none() && s.get("tls.key").is_none() {
-        let folder = Path::new(s.text("runtime_dir")).join("tls");
+        let folder = Path::new(s.text("runtime_dir")).to_owned();
         for (path, file) in
             [("tls.certificate", "self-made-cert.pem"), ("tls.key", "self-made-key.pem")]
         {

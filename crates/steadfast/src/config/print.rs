@@ -11,8 +11,10 @@ const LINE_MAX: usize = 100;
 /// that one character away sets them.
 pub(crate) fn default_file() -> String {
     let mut out = String::from(
-        "# Configuration of Steadfast. Lines with # and no blank after it show the defaults: take the # away\n\
-         # and change the value. `steadfast check-config --config FILE` says what is wrong, and where each\n\
+        "# Configuration of Steadfast. Lines with # and no blank after it show the defaults: take \
+            the # away\n\
+         # and change the value. `steadfast check-config --config FILE` says what is wrong, and \
+            where each\n\
          # value comes from. Later wins: defaults, this file, the environment, flags.\n",
     );
     for section in SECTIONS {

@@ -221,7 +221,7 @@ pub(crate) static SECTIONS: &[Section] = &[
         help: "What one client, one address and all of them together may take.",
         keys: &[
             or(
-                "100_000",
+                "200_000",
                 key(
                     "connections_max",
                     Kind::Count { min: 1, max: 10_000_000 },
@@ -229,7 +229,7 @@ pub(crate) static SECTIONS: &[Section] = &[
                 ),
             ),
             or(
-                "10_000",
+                "8_192",
                 key(
                     "connections_per_address_max",
                     Kind::Count { min: 1, max: 10_000_000 },
