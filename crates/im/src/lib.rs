@@ -19,6 +19,8 @@ mod pipeline;
 mod queue;
 mod resume;
 mod routing;
+#[cfg(test)]
+mod scene;
 mod session;
 mod stanza;
 mod state;
