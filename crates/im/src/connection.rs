@@ -30,6 +30,9 @@ const THROTTLED: Failure = Failure::new(
     FailureCondition::TemporaryAuthFailure,
     "Too many failed logins; wait a minute and try again.",
 );
+/// More passwords to verify than there is time for.
+const OVERLOADED: Failure =
+    Failure::new(FailureCondition::TemporaryAuthFailure, "Too many logins at once; try again.");
 /// The store could not be read.
 const NOT_READABLE: Failure =
     Failure::new(FailureCondition::TemporaryAuthFailure, "The server cannot check this now.");
@@ -379,9 +382,10 @@ impl State {
         self.negotiate(id, heard);
     }
 
-    pub(crate) fn password_verified(&mut self, ticket: Ticket, matches: bool) {
+    pub(crate) fn password_verified(&mut self, ticket: Ticket, matches: Option<bool>) {
         if let Some(id) = self.verifying.remove(&ticket) {
-            self.negotiate(id, Heard::PasswordVerified(matches));
+            let heard = matches.map_or(Heard::LoginRefused(OVERLOADED), Heard::PasswordVerified);
+            self.negotiate(id, heard);
         }
     }
 

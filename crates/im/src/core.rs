@@ -94,6 +94,11 @@ impl Core {
         self.state.timers.next()
     }
 
+    /// Whether nothing that was begun waits for a read. Asked before an instance stops.
+    pub fn is_idle(&self) -> bool {
+        self.state.gathering.is_idle()
+    }
+
     /// Totals and sizes.
     pub fn counters(&self) -> Counters {
         self.state.counters()

@@ -90,6 +90,13 @@ pub(crate) struct Gathering {
     pub(crate) ending: Vec<BareJid>,
 }
 
+impl Gathering {
+    /// Whether no work waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
 impl State {
     /// Does the work as soon as everything it needs is here; that may be now.
     pub(crate) fn submit(&mut self, work: Work) {

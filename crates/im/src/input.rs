@@ -35,8 +35,8 @@ pub enum Input {
     PasswordVerified {
         /// Of the order.
         ticket: Ticket,
-        /// Whether it is the right one.
-        matches: bool,
+        /// Whether it is the right one; `None` when nobody had time to find out.
+        matches: Option<bool>,
     },
     /// Verifiers that were ordered are ready.
     PasswordHashed {

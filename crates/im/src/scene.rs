@@ -343,7 +343,7 @@ impl Scene {
                 self.queue.push_back(Input::ReadFinished { ticket, result });
             }
             Effect::VerifyPassword { ticket, check } => {
-                let matches = check.is_right();
+                let matches = Some(check.is_right());
                 self.queue.push_back(Input::PasswordVerified { ticket, matches });
             }
             Effect::HashPassword { ticket, password, salt, iterations } => {
