@@ -86,9 +86,10 @@ impl ExpectAuth {
     }
 
     fn handle_registration(self, iq: Element, turn: &mut Turn<'_>) -> State {
-        if !turn.may_answer_idly() {
+        if !turn.has_patience() {
             return turn.close_idler();
         }
+        turn.count_idle_answer();
         turn.order(Order::Register { domain: self.stream.domain.clone(), iq });
         State::ExpectAuth(self)
     }

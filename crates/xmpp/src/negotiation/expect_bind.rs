@@ -32,9 +32,11 @@ impl ExpectBind {
         let root = element.root();
         match (root.name(), root.ns()) {
             ("iq", ns::CLIENT) => match root.child("bind", ns::BIND) {
+                Some(_) if !turn.has_patience() => turn.close_idler(),
                 Some(bind) => self.handle_bind(root, bind, turn),
                 None => turn.close_unexpected(&heard),
             },
+            (_, ns::SM) if !turn.has_patience() => turn.close_idler(),
             (_, ns::SM) => self.handle_sm(root, turn),
             ("starttls", ns::TLS) => turn.refuse_starttls(),
             _ => turn.close_unexpected(&heard),
@@ -68,9 +70,7 @@ impl ExpectBind {
     }
 
     fn answer(self, bytes: Bytes, turn: &mut Turn<'_>) -> State {
-        if !turn.may_answer_idly() {
-            return turn.close_idler();
-        }
+        turn.count_idle_answer();
         turn.send(bytes);
         State::ExpectBind(self)
     }

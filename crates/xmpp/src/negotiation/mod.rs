@@ -189,7 +189,7 @@ pub enum Order {
         /// Stanzas the client has handled.
         h: u32,
     },
-    /// A request of In-Band Registration (XEP-0077) before login. The caller answers it.
+    /// A request of In-Band Registration (XEP-0077) before login. The caller answers it, and may hear the peer meanwhile.
     Register {
         /// The domain it is for.
         domain: BareJid,
@@ -289,10 +289,13 @@ impl Negotiation {
     }
 
     /// After [`Order::Bind`] or [`Order::Resume`] was refused: the peer may try again, within [`IDLE_ANSWERS_MAX`]. Does
-    /// nothing in other states.
+    /// nothing in other states. What the peer is told about the refusal is the caller's.
     pub fn reopen(&mut self) {
         self.state = match std::mem::replace(&mut self.state, State::Closed) {
-            State::ExpectOutcome(state) => state.reopen(),
+            State::ExpectOutcome(state) => {
+                self.tally.idle_answers = self.tally.idle_answers.saturating_add(1);
+                state.reopen()
+            }
             other => other,
         };
     }

@@ -98,10 +98,14 @@ impl<'a> Turn<'a> {
         State::Closed
     }
 
-    /// Whether one more answer that leads nowhere may be given.
-    pub(super) fn may_answer_idly(&mut self) -> bool {
-        self.tally.idle_answers += 1;
-        self.tally.idle_answers <= IDLE_ANSWERS_MAX
+    /// Whether one more thing may be done that may lead nowhere.
+    pub(super) fn has_patience(&self) -> bool {
+        self.tally.idle_answers < IDLE_ANSWERS_MAX
+    }
+
+    /// Something led nowhere.
+    pub(super) fn count_idle_answer(&mut self) {
+        self.tally.idle_answers = self.tally.idle_answers.saturating_add(1);
     }
 
     /// Too many of them.

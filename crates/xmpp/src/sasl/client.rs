@@ -96,6 +96,7 @@ pub enum Bound<'a> {
 /// Salted passwords cost a millisecond each; a client that logs in often keeps the last one.
 #[derive(Clone, Default)]
 pub struct SaltedPassword {
+    password: String,
     salt: Vec<u8>,
     iterations: u32,
     key: Vec<u8>,
@@ -109,12 +110,14 @@ impl std::fmt::Debug for SaltedPassword {
 
 impl SaltedPassword {
     fn key(&mut self, hash: Hash, password: &str, salt: &[u8], iterations: NonZeroU32) -> &[u8] {
-        let known = self.salt == salt
+        let known = self.password == password
+            && self.salt == salt
             && self.iterations == iterations.get()
             && self.key.len() == hash.output_bytes();
         if !known {
             let key = hash.salted_password(password.as_bytes(), salt, iterations);
-            *self = Self { salt: salt.to_vec(), iterations: iterations.get(), key };
+            let (password, salt) = (password.to_owned(), salt.to_vec());
+            *self = Self { password, salt, iterations: iterations.get(), key };
         }
         &self.key
     }
@@ -253,6 +256,22 @@ mod tests {
         );
         assert_eq!(check(&offer(&["PLAIN"], &[]), &tls), (Mechanism::Plain, None));
         assert!(offer(&["EXTERNAL"], &[]).choose(&tls).is_err());
+    }
+
+    #[test]
+    fn a_kept_salted_password_serves_only_the_same_password_salt_and_hash() {
+        let mut kept = SaltedPassword::default();
+        let once = NonZeroU32::MIN;
+        for (hash, password, salt) in [
+            (Hash::Sha1, "a", b"x"),
+            (Hash::Sha1, "a", b"x"),
+            (Hash::Sha1, "b", b"x"),
+            (Hash::Sha1, "b", b"y"),
+            (Hash::Sha256, "b", b"y"),
+        ] {
+            let fresh = hash.salted_password(password.as_bytes(), salt, once);
+            assert_eq!(kept.key(hash, password, salt, once), fresh, "{hash:?} {password}");
+        }
     }
 
     #[test]

@@ -137,6 +137,34 @@ fn no_changed_message_logs_in() {
 }
 
 #[test]
+fn a_right_proof_over_another_nonce_is_refused() {
+    for vector in VECTORS {
+        let (hash, verifier) = vector.verifier();
+        let salted = hash.salted_password(b"pencil", &verifier.salt, ITERATIONS);
+        let client_key = hash.hmac(&salted, b"Client Key");
+        let bare = &vector.client_first[vector.client_first.find("n=").unwrap()..];
+        let check = |last_byte_of_nonce: &str| {
+            let (whole, _) = vector.client_final.split_once(",p=").unwrap();
+            let without_proof = format!("{whole}{last_byte_of_nonce}");
+            let spoken = format!("{bare},{},{without_proof}", vector.challenge);
+            let signature = hash.hmac(&verifier.stored_key, spoken.as_bytes());
+            let proof: Vec<u8> =
+                client_key.as_ref().iter().zip(signature.as_ref()).map(|(a, b)| a ^ b).collect();
+            let last = format!("{without_proof},p={}", STANDARD.encode(proof));
+            let credentials = (hash, verifier.clone());
+            vector.run(&credentials, vector.client_first.as_bytes(), last.as_bytes()).map(|_| ())
+        };
+        assert_eq!(check(""), Ok(()));
+        // What is appended lands in the extension where there is one, else in the nonce.
+        let expected = match vector.downgrade {
+            None => Err(Failure::NOT_AUTHORIZED),
+            Some(_) => Ok(()),
+        };
+        assert_eq!(check("x"), expected);
+    }
+}
+
+#[test]
 fn malformed_first_messages_are_told_apart_from_wrong_ones() {
     for wrong in [
         "",

@@ -89,6 +89,19 @@ fn answers_that_lead_nowhere_have_an_end() {
 }
 
 #[test]
+fn refused_sessions_have_an_end_too() {
+    let mut peer = Peer::logged_in();
+    for _ in 0..IDLE_ANSWERS_MAX {
+        assert_eq!(
+            peer.say("<resume xmlns='urn:xmpp:sm:3' previd='guess' h='0'/>"),
+            "[resume guess 0]\n"
+        );
+        peer.negotiation.reopen();
+    }
+    assert_eq!(stream_error(&peer.say(&bind(""))), Some("policy-violation"));
+}
+
+#[test]
 fn reopening_a_negotiation_that_is_not_over_changes_nothing() {
     let mut peer = Peer::in_tls();
     peer.negotiation.reopen();

@@ -1,6 +1,7 @@
 //! Attack row 10: from outside, an account that does not exist is one whose password is never right.
 
 use super::*;
+use crate::credentials::Hash;
 
 /// What one login looks like from outside, with what legitimately differs taken out.
 fn login(name: &str, mechanism: Mechanism) -> (String, Option<Vec<u8>>) {
@@ -60,6 +61,18 @@ fn an_account_that_does_not_exist_is_not_let_in_even_if_its_check_says_so() {
     peer.hear(Heard::Element(Element::parse(xml.into_bytes().into()).unwrap()));
     let orders = peer.hear(Heard::Credentials(None));
     assert_eq!(said(&orders), "[verify]\n", "the work is done for nobody too");
-    let said = said(&peer.hear(Heard::PasswordVerified(true)));
-    assert!(said.contains("[refused tybalt@capulet.example not-authorized]"), "{said}");
+    let refused = said(&peer.hear(Heard::PasswordVerified(true)));
+    assert!(refused.contains("[refused tybalt@capulet.example not-authorized]"), "{refused}");
+
+    // Nobody can prove a decoy's key, so the rule is shown on a proof that is right.
+    let mut peer = Peer::in_tls();
+    let juliet = ("juliet", PASSWORD);
+    let (scram, first) = Scram::start(Hash::Sha256, juliet, Bound::Unsupported, "abc").unwrap();
+    let challenge = inner(&peer.auth("SCRAM-SHA-256", &first), "challenge").unwrap();
+    let (_, last) = scram.respond(&challenge, None, &mut SaltedPassword::default()).unwrap();
+    match &mut peer.negotiation.state {
+        State::ExpectResponse(state) => state.is_known = false,
+        other => panic!("the challenge was sent: {other:?}"),
+    }
+    assert!(peer.respond(&last).contains("[refused juliet@capulet.example not-authorized]"));
 }

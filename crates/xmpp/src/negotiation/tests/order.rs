@@ -153,6 +153,7 @@ impl Model {
         self.at = match then.map(|(.., then)| *then) {
             None => Closed,
             Some(To(BeforeLogin)) if !self.has_tls => BeforeTls,
+            Some(To(Over)) if self.answers == IDLE_ANSWERS_MAX => Closed,
             Some(To(at)) => {
                 self.has_tls |= word == "starttls";
                 at
@@ -274,6 +275,7 @@ fn no_order_of_elements_leads_anywhere_the_table_does_not() {
             if model.at == Over {
                 peer.negotiation.reopen();
                 model.at = Unbound;
+                model.answers += 1;
             }
         }
     }

@@ -116,6 +116,12 @@ fn an_error_found_elsewhere_is_sent_on_an_open_stream_and_never_into_a_handshake
     in_handshake.open();
     in_handshake.say("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
     assert_eq!(close(&mut in_handshake), "");
+
+    let mut after_handshake = Peer::new(Config::default(), None);
+    after_handshake.open();
+    after_handshake.say("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+    after_handshake.hear(Heard::TlsStarted(bindings()));
+    assert!(close(&mut after_handshake).starts_with(OPENING));
 }
 
 #[test]
@@ -125,4 +131,35 @@ fn the_end_of_the_peers_stream_is_answered_with_ours() {
     let bytes = peer.negotiation.end(&config.settings(), &mut || [1; 16]);
     assert_eq!(&bytes[..], b"</stream:stream>");
     assert!(peer.negotiation.is_closed());
+}
+
+#[test]
+fn whatever_is_said_is_a_well_formed_stream() {
+    use crate::xml::{Frame, Framer, Limits};
+    let names = |said: &str| {
+        let mut framer = Framer::new(Limits::BEFORE_LOGIN);
+        framer.push(said.trim_start_matches("[close] ").as_bytes());
+        let mut names = Vec::new();
+        while let Some(frame) = framer.next_frame().unwrap() {
+            names.push(match frame {
+                Frame::Header(header) => format!("header from {}", header.from.unwrap_or_default()),
+                Frame::Element(bytes) => {
+                    let element = Element::parse(bytes).unwrap();
+                    format!("{{{}}}{}", element.root().ns(), element.root().name())
+                }
+                Frame::End => "end".into(),
+            });
+        }
+        names
+    };
+    let opened = ["header from capulet.example", "{http://etherx.jabber.org/streams}features"];
+    assert_eq!(names(&Peer::new(Config::default(), None).open()), opened);
+    assert_eq!(names(&Peer::new(Config::default(), Some(bindings())).open()), opened);
+    let mut peer = Peer::in_tls();
+    peer.log_in_plain("juliet");
+    assert_eq!(names(&peer.open()), opened);
+    let mut lost = Peer::new(Config::default(), None);
+    let refused = said(&lost.hear(Heard::Header(StreamHeader { to: None, ..header() })));
+    let error = ["header from capulet.example", "{http://etherx.jabber.org/streams}error", "end"];
+    assert_eq!(names(&refused), error);
 }
