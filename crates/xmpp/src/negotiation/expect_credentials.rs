@@ -67,9 +67,10 @@ impl ExpectCredentials {
     fn handle_credentials(self, found: Option<Bytes>, turn: &mut Turn<'_>) -> State {
         let is_known = found.is_some();
         let settings = turn.settings;
-        // Made in either case, so that an account that exists costs as much.
+        // Made and encoded in either case, so that an account that exists costs as much.
         let decoy = Credentials::decoy(settings.server_secret, &self.jid, settings.iterations);
-        let encoded = found.unwrap_or_else(|| decoy.encode());
+        let decoy = decoy.encode();
+        let encoded = found.unwrap_or(decoy);
         let Ok(credentials) = Credentials::decode(&encoded) else {
             let failure = FailureCondition::TemporaryAuthFailure.into();
             return login::refuse(self.stream, Some(self.jid), failure, turn);
