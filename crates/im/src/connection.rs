@@ -3,6 +3,7 @@
 use crate::gather::Work;
 use crate::input::Ticket;
 use crate::output::{Effect, Report};
+use crate::planted::PlantedFault;
 use crate::state::State;
 use bytes::Bytes;
 use im_store::SessionId;
@@ -154,7 +155,7 @@ impl State {
         if s.conn() != Some(conn) {
             return;
         }
-        if s.is_resumable() {
+        if s.is_resumable() && !self.has_fault(PlantedFault::EndsInsteadOfDetaching) {
             self.detach_session(session);
         } else {
             self.end_session(session);

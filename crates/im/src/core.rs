@@ -6,6 +6,7 @@ use crate::features;
 use crate::input::{Input, Now};
 use crate::options::Options;
 use crate::output::{Counters, Output, Report};
+use crate::planted::PlantedFault;
 use crate::queue::Queue;
 use crate::session::{Carrier, Session};
 use crate::state::{LastIds, State};
@@ -126,7 +127,8 @@ impl State {
     /// Takes up a kept session; returns it when it cannot be resumed and has to end.
     fn take_up(&mut self, mut session: Session) -> Option<im_store::SessionId> {
         let (id, jid) = (session.id, session.jid.bare().clone());
-        let resumable = session.is_resumable();
+        let resumable =
+            session.is_resumable() && !self.has_fault(PlantedFault::RestartEndsSessions);
         let until = self.now.mono + self.options.resume_for;
         session.carrier = Carrier::Detached { until };
         let account = self.account_mut(&jid)?;

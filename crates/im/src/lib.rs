@@ -16,6 +16,7 @@ mod input;
 mod options;
 mod output;
 mod pipeline;
+mod planted;
 mod queue;
 mod resume;
 mod routing;
@@ -33,3 +34,5 @@ pub use core::Core;
 pub use input::{Input, Now, Ticket};
 pub use options::{ArchiveDefault, ContactAddresses, Options};
 pub use output::{Counters, Effect, Output, Report};
+#[cfg(feature = "planted-faults")]
+pub use planted::PlantedFault;

@@ -50,6 +50,9 @@ pub struct Options {
     pub contact: ContactAddresses,
     /// Name and version for XEP-0092; `None` hides the version.
     pub version: Option<String>,
+    /// A deliberate fault, for the simulation.
+    #[cfg(feature = "planted-faults")]
+    pub planted: Option<crate::PlantedFault>,
 }
 
 /// Archiving of accounts that set no preference.
@@ -97,6 +100,8 @@ impl Options {
             scram_iterations: 4096,
             contact: ContactAddresses::default(),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            #[cfg(feature = "planted-faults")]
+            planted: None,
         }
     }
 

@@ -4,6 +4,7 @@ use crate::account::Slot;
 use crate::connection::BindRequest;
 use crate::gather::{Found, Gathered, Need, Work};
 use crate::pipeline::UNAVAILABLE;
+use crate::planted::PlantedFault;
 use crate::session::{Allowance, Carrier, Managed, Session};
 use crate::stanza::Stanza;
 use crate::state::State;
@@ -153,7 +154,12 @@ impl State {
             (ns::SM, _) => self.stream_management(id, root),
             (ns::CSI, "active") => self.client_state(id, false),
             (ns::CSI, "inactive") => self.client_state(id, true),
-            _ => return self.stanza_received(id, &element),
+            _ => {
+                if self.has_fault(PlantedFault::HandledTooEarly) {
+                    self.count_handled(id);
+                }
+                return self.stanza_received(id, &element);
+            }
         }
         self.element_done(id);
     }
@@ -163,9 +169,8 @@ impl State {
         self.counters.stanzas_in += 1;
         let Some(session) = self.session_mut(id) else { return };
         session.waiting = false;
-        if let Some(managed) = &mut session.managed {
-            managed.handled = managed.handled.wrapping_add(1);
-            self.touch(id, |dirty| dirty.counters = true);
+        if !self.has_fault(PlantedFault::HandledTooEarly) {
+            self.count_handled(id);
         }
         self.element_done(id);
         let Some(session) = self.session_mut(id) else { return };
@@ -176,6 +181,15 @@ impl State {
         }
         if let Some(resumer) = resumer {
             self.resume_now(id, resumer);
+        }
+    }
+
+    fn count_handled(&mut self, id: SessionId) {
+        let forgotten = self.has_fault(PlantedFault::HandledNotStored);
+        let Some(session) = self.session_mut(id) else { return };
+        if let Some(managed) = &mut session.managed {
+            managed.handled = managed.handled.wrapping_add(1);
+            self.touch(id, |dirty| dirty.counters = !forgotten);
         }
     }
 
@@ -246,7 +260,9 @@ impl State {
         }
         let base = session.queue.appended();
         session.managed = Some(Box::new(Managed { secret, resumable: resume, base, handled: 0 }));
-        self.touch(id, |dirty| (dirty.state, dirty.counters) = (true, true));
+        if !self.has_fault(PlantedFault::EnableNotStored) {
+            self.touch(id, |dirty| (dirty.state, dirty.counters) = (true, true));
+        }
         let token = resume.then(|| resumption_id(id, secret));
         let max = u32::try_from(max.as_secs()).unwrap_or(u32::MAX);
         self.push_nonza(id, sm::enabled(token.as_deref().map(|token| (token, max))));
@@ -329,6 +345,7 @@ impl State {
         if !self.conns.contains_key(&conn) {
             return;
         }
+        let ignores_h = self.has_fault(PlantedFault::IgnoresHOfResume);
         let Some(session) = self.session_mut(id) else {
             return self.refuse_resume(conn, sm::failed("item-not-found", None));
         };
@@ -337,6 +354,7 @@ impl State {
         // What was sent is not known after a crash; what was appended bounds it.
         let appended = session.queue.appended().saturating_sub(base);
         let acked = session.queue.acked().saturating_sub(base);
+        let h = if ignores_h { sm::on_the_wire(acked) } else { h };
         let acked = match sm::acknowledge(h, appended, acked) {
             Ok(acked) => acked,
             Err(too_high) => return self.break_connection(conn, &too_high.into()),
@@ -365,12 +383,15 @@ impl State {
     pub(crate) fn detach_session(&mut self, id: SessionId) {
         self.clear_question(id);
         let until = self.now.mono + self.options.resume_for;
+        let rewinds_not = self.has_fault(PlantedFault::NoRewind);
         let Some(session) = self.session_mut(id) else { return };
         session.carrier = Carrier::Detached { until };
         session.inbox = std::collections::VecDeque::new();
         session.refilling = false;
         session.inactive = false;
-        session.queue.rewind();
+        if !rewinds_not {
+            session.queue.rewind();
+        }
         self.timers.set(until, Timer::ResumeExpires(id));
         self.end_if_overfull(id);
     }
@@ -471,6 +492,9 @@ impl State {
 
     /// RFC 6121 §8 for what a session did not take: messages find another way, requests are refused, the rest is void.
     fn left_over(&mut self, account: &BareJid, entry: &QueuedStanza) {
+        if self.has_fault(PlantedFault::LeftOverDropped) {
+            return;
+        }
         match &entry.content {
             Content::Stored(..) => self.message_left_over(account, entry),
             Content::Own(bytes) => {

@@ -1,5 +1,6 @@
 //! From a decision to a session: append to its queue, send if the session is in step, read the queue back if it is not.
 
+use crate::planted::PlantedFault;
 use crate::queue::{Outgoing, Urgency};
 use crate::session::{AckQuestion, Carrier};
 use crate::state::State;
@@ -38,7 +39,8 @@ impl State {
         let may_wait = session.inactive && out.urgency == Urgency::Lazy;
         let open_conn = session.conn().filter(|conn| self.link_has_room(*conn));
         let direct = open_conn.filter(|_| in_step && !may_wait);
-        let is_kept = session.managed.is_some() || out.outlives;
+        let keeps_messages = !self.has_fault(PlantedFault::PlainNotKept);
+        let is_kept = session.managed.is_some() || (out.outlives && keeps_messages);
         self.counters.stanzas_out += 1;
         if let Some(conn) = direct
             && !is_kept
@@ -56,8 +58,12 @@ impl State {
     }
 
     fn append(&mut self, id: SessionId, content: Content) {
+        let forgotten = self.has_fault(PlantedFault::QueueNotStored);
         let Some(session) = self.session_mut(id) else { return };
         let seq = session.queue.append();
+        if forgotten && seq % 5 == 0 {
+            return;
+        }
         self.write(Write::QueueAppend { session: id, seq, content });
     }
 
@@ -127,9 +133,11 @@ impl State {
     /// For a client without stream management, and for what was sent before it enabled it, the multiplexor's word is the
     /// acknowledgement.
     fn written_to_client(&mut self, id: SessionId, queue_seq: u64) {
+        let trusts_link = self.has_fault(PlantedFault::WrittenCountsAsHandled);
         let Some(session) = self.session_mut(id) else { return };
         let up_to = match &session.managed {
             None => queue_seq,
+            Some(_) if trusts_link => queue_seq,
             Some(managed) => queue_seq.min(managed.base),
         };
         if session.queue.acknowledge(up_to.max(session.queue.acked())) {
@@ -256,7 +264,9 @@ impl State {
     /// The client says it has handled stanzas up to a queue number.
     pub(crate) fn acknowledged(&mut self, id: SessionId, up_to: u64) {
         self.clear_question(id);
+        let one_more = u64::from(self.has_fault(PlantedFault::TrimsTooMuch));
         let Some(session) = self.session_mut(id) else { return };
+        let up_to = (up_to + one_more).min(session.queue.appended());
         if session.queue.acknowledge(up_to) {
             self.touch(id, |dirty| dirty.trim = true);
         }
