@@ -100,8 +100,8 @@ pub enum Write {
         key: Box<str>,
     },
     /// Stores a stanza once, for the references to it in the same or later batches. What an archive refers to stays until
-    /// archives expire. Any other stanza goes at the end of the batch that removes the last queue or offline entry
-    /// referring to it.
+    /// archives expire. Any other stanza may go after the batch that removes the last queue or offline entry referring to
+    /// it; until then, and within that batch, new entries may refer to it.
     Stanza {
         /// Its id; greater than any id written before.
         id: StanzaId,

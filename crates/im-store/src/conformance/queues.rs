@@ -170,6 +170,7 @@ pub fn a_stanza_in_two_queues_stays_until_both_are_trimmed(h: &mut impl Harness)
     let mut store = h.open();
     assert_eq!(queue(&store, 6)[0].bytes, stanza_bytes(10));
     commit(&mut store, vec![trim(6, 1)]);
+    assert!(queue(&store, 6).is_empty());
     // The port cannot ask for a stanza that nothing refers to: a new reference to it must fail to read.
     commit(&mut store, vec![stored(5, 2, 10)]);
     let query = Query::Queue { session: SessionId(5), from_seq: 0, max: 9, bytes_max: 9 };

@@ -1,0 +1,289 @@
+//! What the committing thread, the applier and the readers tell each other.
+//!
+//! Three questions are answered here and nowhere else: when the applier goes to work (the table in [`Shared::next`]),
+//! when a commit has to wait for it ([`Shared::wait_for_space`]), and when a read may begin
+//! ([`Shared::wait_until_readable`]). Nobody holds the mutex while doing anything else.
+
+use crate::Options;
+use crate::backup::BackupJob;
+use crate::record::HEAD;
+use im_store::{CommitError, ReadError, Room};
+use std::mem;
+use std::sync::mpsc::Sender;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Wait before the applier tries again what failed, or looks again whether there is room.
+const RETRY: Duration = Duration::from_millis(500);
+/// Without work for this long, the applier gives memory back and empties the write-ahead log.
+const REST: Duration = Duration::from_secs(2);
+
+/// A committed batch as it lies in the log.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) lsn: u64,
+    /// Head, payload and padding.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) payload_length: usize,
+}
+
+impl Record {
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.bytes[HEAD..HEAD + self.payload_length]
+    }
+}
+
+/// What an applier is asked to do beside applying.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Apply everything and leave an empty write-ahead log.
+    Flush(Sender<()>),
+    /// Copy the tables.
+    Backup(BackupJob),
+}
+
+/// The next thing for the applier.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Apply(Vec<Record>),
+    Do(Job),
+    /// Nothing to apply for a while.
+    Rest,
+    /// It is time to look whether there is room again.
+    Look,
+    End,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    /// The applier waits here.
+    work: Condvar,
+    /// Commits and reads wait here.
+    done: Condvar,
+    apply_interval: Duration,
+    apply_bytes: usize,
+    unapplied_bytes_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pending: Vec<Record>,
+    pending_bytes: usize,
+    /// Bytes of the records that are being applied.
+    taken_bytes: usize,
+    /// When the first of `pending` came.
+    since: Option<Instant>,
+    committed: u64,
+    applied: u64,
+    /// A read waits for this record.
+    wanted: u64,
+    jobs: Vec<Job>,
+    scarce: bool,
+    rested: bool,
+    /// What keeps the applier from going on, for now.
+    trouble: Option<String>,
+    /// What keeps the applier from ever going on.
+    broken: Option<String>,
+    ending: bool,
+}
+
+impl Shared {
+    pub(crate) fn new(options: &Options, last_lsn: u64) -> Self {
+        let state = State { committed: last_lsn, applied: last_lsn, ..State::default() };
+        Self {
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            done: Condvar::new(),
+            apply_interval: options.apply_interval,
+            apply_bytes: options.unapplied_bytes_max / 4,
+            unapplied_bytes_max: options.unapplied_bytes_max,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Until the applier has kept up so far that another batch may be held in memory.
+    pub(crate) fn wait_for_space(&self) -> Result<(), CommitError> {
+        let mut state = self.lock();
+        loop {
+            if let Some(why) = &state.broken {
+                return Err(CommitError::Broken(why.clone()));
+            }
+            if state.pending_bytes + state.taken_bytes <= self.unapplied_bytes_max {
+                return Ok(());
+            }
+            if let Some(why) = &state.trouble {
+                return Err(CommitError::Full(why.clone()));
+            }
+            state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Hands a durable record to the applier.
+    pub(crate) fn push(&self, record: Record) -> Room {
+        let mut state = self.lock();
+        let before = state.pending_bytes;
+        state.committed = record.lsn;
+        state.pending_bytes += record.bytes.len();
+        state.pending.push(record);
+        state.rested = false;
+        if before == 0 {
+            state.since = Some(Instant::now());
+        }
+        if before == 0 || before < self.apply_bytes && state.pending_bytes >= self.apply_bytes {
+            self.work.notify_one();
+        }
+        state.room()
+    }
+
+    pub(crate) fn room(&self) -> Room {
+        self.lock().room()
+    }
+
+    /// Until everything committed so far is in the tables.
+    pub(crate) fn wait_until_readable(&self) -> Result<(), ReadError> {
+        let mut state = self.lock();
+        let target = state.committed;
+        while state.applied < target {
+            if let Some(why) = state.broken.as_ref().or(state.trouble.as_ref()) {
+                return Err(ReadError(why.clone()));
+            }
+            if state.ending {
+                return Err(ReadError("the store is closed".into()));
+            }
+            if state.wanted < target {
+                state.wanted = target;
+                self.work.notify_one();
+            }
+            state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn ask(&self, job: Job) {
+        self.lock().jobs.push(job);
+        self.work.notify_one();
+    }
+
+    /// The next thing for the applier. It waits …
+    pub(crate) fn next(&self) -> Work {
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            if state.ending {
+                return Work::End;
+            }
+            if let Some(job) = state.jobs.pop() {
+                return Work::Do(job);
+            }
+            let due = state.since.map(|since| since + self.apply_interval);
+            let wait = match due {
+                // … no longer when a read waits, or there is much to apply,
+                Some(_)
+                    if state.wanted > state.applied || state.pending_bytes >= self.apply_bytes =>
+                {
+                    return Work::Apply(state.take());
+                }
+                // … until what came first has waited for the interval,
+                Some(due) if due <= now => return Work::Apply(state.take()),
+                Some(due) => Some(due - now),
+                // … when there is little room, until it looks again,
+                None if state.scarce => Some(RETRY),
+                // … without work, until it is time to rest, and then for ever.
+                None if !state.rested => Some(REST),
+                None => None,
+            };
+            let woken = match wait {
+                None => {
+                    state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                }
+                Some(wait) => self.work.wait_timeout(state, wait),
+            };
+            let (next, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
+            state = next;
+            if timeout.timed_out() && due.is_none() && state.pending.is_empty() {
+                return state.look_or_rest();
+            }
+        }
+    }
+
+    /// Everything not applied yet, for a job that needs it in the tables.
+    pub(crate) fn take(&self) -> Vec<Record> {
+        self.lock().take()
+    }
+
+    /// What is pending when it is time to apply it; for a job that takes long.
+    pub(crate) fn take_if_due(&self) -> Vec<Record> {
+        let mut state = self.lock();
+        let waited = state.since.is_some_and(|since| since.elapsed() >= self.apply_interval);
+        let due = waited || state.wanted > state.applied || state.pending_bytes >= self.apply_bytes;
+        if due { state.take() } else { Vec::new() }
+    }
+
+    /// What was taken is in the tables.
+    pub(crate) fn applied(&self, lsn: u64) {
+        let mut state = self.lock();
+        state.applied = lsn;
+        state.taken_bytes = 0;
+        state.trouble = None;
+        drop(state);
+        self.done.notify_all();
+    }
+
+    /// The applier cannot go on for now. Waits before the next attempt; whether to end instead.
+    pub(crate) fn pause(&self, why: String) -> bool {
+        let mut state = self.lock();
+        state.trouble = Some(why);
+        self.done.notify_all();
+        let until = Instant::now() + RETRY;
+        while !state.ending {
+            let Some(left) = until.checked_duration_since(Instant::now()) else { return false };
+            let woken = self.work.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    pub(crate) fn set_scarce(&self, scarce: bool) -> bool {
+        mem::replace(&mut self.lock().scarce, scarce)
+    }
+
+    pub(crate) fn break_for_ever(&self, why: String) {
+        self.lock().broken = Some(why);
+        self.done.notify_all();
+    }
+
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        state.ending = true;
+        // Whoever waits for a job is told by its channel's end.
+        state.jobs.clear();
+        drop(state);
+        self.work.notify_all();
+        self.done.notify_all();
+    }
+}
+
+impl State {
+    fn take(&mut self) -> Vec<Record> {
+        self.taken_bytes += mem::take(&mut self.pending_bytes);
+        self.since = None;
+        mem::take(&mut self.pending)
+    }
+
+    fn room(&self) -> Room {
+        if self.scarce || self.trouble.is_some() { Room::Scarce } else { Room::Plenty }
+    }
+
+    fn look_or_rest(&mut self) -> Work {
+        if self.scarce {
+            return Work::Look;
+        }
+        self.rested = true;
+        Work::Rest
+    }
+}

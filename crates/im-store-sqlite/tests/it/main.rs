@@ -1,0 +1,5 @@
+//! Tests of the embedded store through its port, its files and its disk.
+
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod conformance;
