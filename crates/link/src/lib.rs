@@ -1,8 +1,10 @@
 //! What multiplexor and server say to each other. In one process the values travel through a channel; between processes
-//! they are framed by a codec of this crate.
+//! they are framed by the [`codec`].
 //!
 //! The multiplexor knows connections, bytes and whole elements; it knows no accounts. The server knows sessions; it
 //! never sees a socket.
+
+pub mod codec;
 
 use bytes::Bytes;
 use std::net::SocketAddr;

@@ -84,7 +84,7 @@ impl Entrance {
         loop {
             let wait = {
                 let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-                budget.take(Instant::now())
+                budget.take(tokio::time::Instant::now().into_std())
             };
             let Err(wait) = wait else {
                 return;
@@ -143,5 +143,78 @@ impl Seldom {
         }
         self.0 = Some(now);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::MuxLimits;
+    use crate::line::Lines;
+    use crate::metrics::Counters;
+    use link::TlsPolicy;
+    use std::collections::VecDeque;
+    use tokio::sync::{Semaphore, mpsc};
+
+    /// Errors, then a real listener.
+    struct Failing(VecDeque<i32>, TcpListener);
+
+    impl Accept for Failing {
+        fn poll_accept(
+            &mut self,
+            cx: &mut Context<'_>,
+        ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+            match self.0.pop_front() {
+                Some(code) => Poll::Ready(Err(io::Error::from_raw_os_error(code))),
+                None => self.1.poll_accept(cx),
+            }
+        }
+    }
+
+    fn entrance() -> (Arc<Entrance>, mpsc::Receiver<link::Up>) {
+        let (up, facts) = mpsc::channel(8);
+        let shared = Arc::new(Shared {
+            limits: MuxLimits::default(),
+            counters: Counters::default(),
+            lines: Arc::new(Lines::default()),
+            up,
+            tls: None,
+            handshakes: Semaphore::new(1),
+        });
+        let admission = Arc::new(Admission::new(10, 10, false));
+        (Arc::new(Entrance::new(shared, admission)), facts)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_file_descriptors_accepting_pauses_longer_and_longer_and_then_goes_on() {
+        use rustix::io::Errno;
+        let (entrance, _facts) = entrance();
+        let listener = socket::listen(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        let out = [Errno::MFILE, Errno::NFILE, Errno::MFILE, Errno::MFILE, Errno::NOBUFS];
+        let mut errors: VecDeque<_> = out.iter().map(|errno| errno.raw_os_error()).collect();
+        errors.push_front(Errno::CONNABORTED.raw_os_error());
+        let config = ListenerConfig { kind: ListenerKind::C2s, address, tls: TlsPolicy::Off };
+
+        let start = tokio::time::Instant::now();
+        let run = tokio::spawn(Arc::clone(&entrance).run(config, Failing(errors, listener)));
+        let counters = &entrance.shared.counters;
+        while counters.snapshot(0).accepted == 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        // 100 + 200 + 400 + 800 + 1000 ms of paused time; no pause for the connection that was aborted.
+        assert!(start.elapsed() >= Duration::from_millis(2_500));
+        assert_eq!(counters.snapshot(0).accept_pauses_no_files, 5);
+        run.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_connections_than_the_budget_wait() {
+        let (entrance, _facts) = entrance();
+        *entrance.budget.lock().unwrap() = AcceptBudget::new(1);
+        entrance.await_budget().await;
+        entrance.await_budget().await;
+        assert_eq!(entrance.shared.counters.snapshot(0).accept_pauses_rate, 1);
     }
 }

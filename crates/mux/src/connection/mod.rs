@@ -280,7 +280,7 @@ impl Connection {
         if taken.is_restarted {
             self.framer.restart();
             self.is_stream_open = false;
-            self.is_unexamined = self.framer.pending_bytes() > 0;
+            self.is_unexamined = true;
         }
         if taken.credit > 0 {
             self.credit = self.credit.saturating_add(taken.credit);
@@ -321,5 +321,16 @@ impl Future for Task {
                 Poll::Ready(())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_small_before_it_holds_anything() {
+        let size = size_of::<Connection>();
+        assert!(size <= 768, "{size} bytes, of which the framer has {}", size_of::<Framer>());
     }
 }

@@ -55,16 +55,18 @@ impl Connection {
         }
     }
 
-    /// Passes up what is whole, as far as credit goes.
+    /// Passes up what is whole, as far as credit goes. The framer is asked until it has nothing: only then does it give
+    /// its memory back, and only then may it be given more. Without credit it is asked only when it holds no byte, so
+    /// that it cannot come up with an element.
     fn pass_frames(&mut self) -> bool {
         for passed in 0..FRAMES_PER_TURN_MAX {
-            if self.credit == 0 || !self.is_unexamined || !self.reporting.has_room() {
+            let may_ask = self.credit > 0 || self.framer.pending_bytes() == 0;
+            if !may_ask || !self.is_unexamined || !self.reporting.has_room() {
                 return passed > 0;
             }
             match self.framer.next_frame() {
                 Ok(Some(frame)) => {
                     self.after_frame = self.framer.pending_bytes();
-                    self.is_unexamined = self.after_frame > 0;
                     self.pass(frame);
                 }
                 Ok(None) => self.is_unexamined = false,
@@ -83,13 +85,11 @@ impl Connection {
                     let text = "too many stream headers on one connection";
                     return self.violated(StreamError::new(StreamCondition::PolicyViolation, text));
                 }
-                self.credit -= 1;
-                self.shared.counters.elements_in.inc();
+                self.use_credit();
                 self.tell(Up::Header { conn, header });
             }
             Frame::Element(bytes) => {
-                self.credit -= 1;
-                self.shared.counters.elements_in.inc();
+                self.use_credit();
                 self.tell(Up::Element { conn, bytes });
             }
             Frame::End => {
@@ -97,6 +97,11 @@ impl Connection {
                 self.tell(Up::Ended { conn });
             }
         }
+    }
+
+    fn use_credit(&mut self) {
+        self.credit = self.credit.saturating_sub(1);
+        self.shared.counters.elements_in.inc();
     }
 
     fn violated(&mut self, error: StreamError) {

@@ -1,5 +1,7 @@
 //! The multiplexor over real sockets, with a scripted server behind it.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod abuse;
 mod deadlines;
 mod flow;

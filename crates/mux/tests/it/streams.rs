@@ -165,3 +165,12 @@ fn a_client_that_takes_nothing_does_not_hold_up_the_stop() {
     assert_eq!(facts.last(), Some(&Up::Closed { conn, reason: CloseReason::ShuttingDown }));
     drop(client);
 }
+
+#[test]
+fn a_stream_that_closes_itself_in_its_header_is_opened_and_ended() {
+    let mut world = World::new(limits());
+    let mut client = Client::connect(world.plain_address());
+    client.say(&HEADER.replace("'>", "'/>"));
+    let conn = world.expect_opened();
+    assert_eq!(world.news(), Up::Ended { conn });
+}
