@@ -204,7 +204,9 @@ pub fn wait_for_ejabberd(place: &Place<'_>, process: &mut Process, limit: Durati
 pub fn require_program(name: &str, package: &str) -> Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|dir| dir.join(name).is_file());
-    found.then_some(()).with_context(|| format!("{name} is not installed: apt-get install {package}"))
+    found
+        .then_some(())
+        .with_context(|| format!("{name} is not installed: apt-get install {package}"))
 }
 
 fn hex(bytes: &[u8]) -> String {

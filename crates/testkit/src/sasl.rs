@@ -26,8 +26,13 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
-    const ALL: [Self; 5] =
-        [Self::Plain, Self::ScramSha1, Self::ScramSha256, Self::ScramSha1Plus, Self::ScramSha256Plus];
+    const ALL: [Self; 5] = [
+        Self::Plain,
+        Self::ScramSha1,
+        Self::ScramSha256,
+        Self::ScramSha1Plus,
+        Self::ScramSha256Plus,
+    ];
 
     /// Its registered name.
     pub fn name(self) -> &'static str {
@@ -209,7 +214,8 @@ impl Exchange {
         if self.mechanism == Mechanism::Plain {
             return Ok(());
         }
-        let expected = self.server_signature.as_ref().context("success before the exchange was over")?;
+        let expected =
+            self.server_signature.as_ref().context("success before the exchange was over")?;
         let text = std::str::from_utf8(additional)?;
         let Some(signature) = text.strip_prefix("v=") else {
             bail!("success without the server's signature: {text:?}");
@@ -225,9 +231,13 @@ mod tests {
 
     #[test]
     fn the_example_of_rfc_7677_is_reproduced() {
-        let (mut exchange, _) =
-            Exchange::start(Mechanism::ScramSha256, ("user", "pencil"), &Bindings::default(), false)
-                .unwrap();
+        let (mut exchange, _) = Exchange::start(
+            Mechanism::ScramSha256,
+            ("user", "pencil"),
+            &Bindings::default(),
+            false,
+        )
+        .unwrap();
         exchange.nonce = "rOprNGfwEbeRWgbNEkqO".to_owned();
         exchange.client_first_bare = "n=user,r=rOprNGfwEbeRWgbNEkqO".to_owned();
         let response = exchange

@@ -210,8 +210,11 @@ fn write_certificate(dir: &Path) -> Result<()> {
 }
 
 fn prepare_steadfast(place: &Place<'_>, setup: &Setup) -> Result<()> {
-    let mut text = format!("domain = \"{DOMAIN}\"\nruntime_dir = \"{}\"\n", place.dir.join("data").display());
-    for (kind, address, tls) in [("c2s", place.plain, "optional"), ("c2s-tls", place.tls, "required")] {
+    let mut text =
+        format!("domain = \"{DOMAIN}\"\nruntime_dir = \"{}\"\n", place.dir.join("data").display());
+    for (kind, address, tls) in
+        [("c2s", place.plain, "optional"), ("c2s-tls", place.tls, "required")]
+    {
         write!(text, "[[listen]]\nkind = \"{kind}\"\naddress = \"{address}\"\ntls = \"{tls}\"\n")?;
     }
     let (cert, key) = (place.dir.join("cert.pem"), place.dir.join("key.pem"));

@@ -47,7 +47,8 @@ pub struct Bindings {
 
 /// Opens a TCP connection without delaying small writes.
 pub async fn connect_tcp(address: SocketAddr) -> Result<TcpStream> {
-    let tcp = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
+    let tcp =
+        TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
     tcp.set_nodelay(true)?;
     Ok(tcp)
 }
@@ -60,7 +61,8 @@ pub async fn start_tls(tcp: TcpStream, domain: &str) -> Result<(Box<dyn Bytes>, 
     let (_, connection) = tls.get_ref();
     let mut bindings = Bindings::default();
     if connection.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3) {
-        let key = connection.export_keying_material([0u8; 32], b"EXPORTER-Channel-Binding", None)?;
+        let key =
+            connection.export_keying_material([0u8; 32], b"EXPORTER-Channel-Binding", None)?;
         bindings.exporter = Some(key.to_vec());
     }
     if let Some([leaf, ..]) = connection.peer_certificates() {

@@ -52,8 +52,7 @@ impl Element {
     }
     /// First element with this name and namespace anywhere below.
     pub fn find(&self, name: &str, ns: &str) -> Option<&Element> {
-        self.children()
-            .find_map(|c| if c.is(name, ns) { Some(c) } else { c.find(name, ns) })
+        self.children().find_map(|c| if c.is(name, ns) { Some(c) } else { c.find(name, ns) })
     }
     /// All character data directly in this element.
     pub fn text(&self) -> String {

@@ -4,13 +4,14 @@
 //! testkit scenarios [--server steadfast|prosody|ejabberd] [--at HOST:PORT --domain D --password P] [NAME…]
 //! testkit accounts                       the accounts that the scenarios need
 //! testkit serve --server KIND USER…      a server to look at, until the standard input ends
-//! testkit faults --trials N …            see `testkit::loss`
+//! testkit faults [--server KIND] [--trials N] [--pairs N] [--fault kill|term|both] [--tls yes] [--seed N]
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a command line program talks to a terminal")]
 
 use anyhow::{Context, Result, bail};
 use std::time::Instant;
+use testkit::loss::{self, Fault, Options};
 use testkit::scenario::{self, Outcome, Runner};
 use testkit::server::{Kind, PASSWORD, Server, Setup};
 use testkit::transport::{Endpoint, Security};
@@ -39,6 +40,9 @@ impl Arguments {
     fn get(&self, name: &str) -> Option<&str> {
         self.options.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
+    fn number(&self, name: &str, default: u64) -> Result<u64> {
+        self.get(name).map_or(Ok(default), |n| n.parse().with_context(|| format!("--{name} {n}")))
+    }
     fn kind(&self) -> Result<Kind> {
         let name = self.get("server").unwrap_or("steadfast");
         Kind::from_name(name).with_context(|| format!("no server is called {name}"))
@@ -59,6 +63,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         "serve" => serve(&args),
+        "faults" => faults(&args),
         _ => bail!("testkit scenarios | accounts | serve | faults; got {command:?}"),
     }
 }
@@ -122,5 +127,28 @@ fn serve(args: &Arguments) -> Result<()> {
         server.dir().display()
     );
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
+    Ok(())
+}
+
+fn faults(args: &Arguments) -> Result<()> {
+    let options = Options {
+        trials: u32::try_from(args.number("trials", 12)?)?,
+        pairs: usize::try_from(args.number("pairs", 4)?)?,
+        fault: match args.get("fault").unwrap_or("kill") {
+            "kill" => Fault::Kill,
+            "term" => Fault::Terminate,
+            "both" => Fault::Alternating,
+            other => bail!("--fault is kill, term or both, not {other}"),
+        },
+        security: if args.get("tls").is_some() { Security::DirectTls } else { Security::Plain },
+        seed: args.number("seed", 1)?,
+    };
+    let mut server = Server::start(&Setup::new(args.kind()?, loss::accounts(options.pairs)))?;
+    let report = loss::run(&mut server, &options)?;
+    println!("{report}");
+    let broken = report.broken_promises();
+    if !broken.is_empty() {
+        bail!("not kept:\n  {}", broken.join("\n  "));
+    }
     Ok(())
 }

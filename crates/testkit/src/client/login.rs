@@ -51,12 +51,8 @@ pub(super) async fn connect(endpoint: &Endpoint) -> Result<Client> {
         }
         Security::Plain | Security::StartTls => (Wire::Tcp(tcp), Bindings::default()),
     };
-    let nothing = Element {
-        name: String::new(),
-        ns: String::new(),
-        attrs: Vec::new(),
-        content: Vec::new(),
-    };
+    let nothing =
+        Element { name: String::new(), ns: String::new(), attrs: Vec::new(), content: Vec::new() };
     let mut client = Client {
         endpoint: endpoint.clone(),
         wire,
@@ -131,8 +127,10 @@ impl Client {
             Exchange::start(mechanism, credentials, &self.bindings, plus_offered)?;
         let initial = BASE64.encode(initial);
         let name = mechanism.name();
-        self.send_raw(format!("<auth xmlns='{NS_SASL}' mechanism='{name}'>{initial}</auth>").as_bytes())
-            .await?;
+        self.send_raw(
+            format!("<auth xmlns='{NS_SASL}' mechanism='{name}'>{initial}</auth>").as_bytes(),
+        )
+        .await?;
         loop {
             let answer = self.expect("SASL answer", |e| e.ns == NS_SASL).await?;
             let data = BASE64.decode(answer.text().trim()).context("SASL data")?;
@@ -156,10 +154,10 @@ impl Client {
 
     /// Binds a resource (RFC 6120 §7) and remembers the full JID.
     pub async fn bind(&mut self, resource: Option<&str>) -> Result<()> {
-        let wish = resource
-            .map(|r| format!("<resource>{}</resource>", escape(r)))
-            .unwrap_or_default();
-        let answer = self.iq_ok("set", None, &format!("<bind xmlns='{NS_BIND}'>{wish}</bind>")).await?;
+        let wish =
+            resource.map(|r| format!("<resource>{}</resource>", escape(r))).unwrap_or_default();
+        let answer =
+            self.iq_ok("set", None, &format!("<bind xmlns='{NS_BIND}'>{wish}</bind>")).await?;
         self.jid = answer
             .child("bind", NS_BIND)
             .and_then(|b| b.child("jid", NS_BIND))

@@ -3,9 +3,11 @@
 //! It reads only when it is asked to, so a test decides exactly when the socket is drained. What was received and not yet
 //! asked for stays in the inbox, in order. Every wait has a deadline; none is a sleep.
 
+mod befriend;
 mod login;
 mod sm;
 
+pub use befriend::{befriend, subscribe};
 pub use login::Login;
 pub use sm::{Resumption, SmState};
 
@@ -33,6 +35,11 @@ enum Wire {
     Tcp(TcpStream),
     Tls(Box<dyn Bytes>),
     Gone,
+}
+
+/// Whether an error says that a deadline passed, and nothing worse.
+pub fn is_timeout(error: &anyhow::Error) -> bool {
+    error.is::<tokio::time::error::Elapsed>()
 }
 
 /// What came next on a stream.
@@ -152,7 +159,11 @@ impl Client {
     }
 
     /// Takes the first element for which `wanted` holds, already received or still to come.
-    pub async fn expect(&mut self, what: &str, wanted: impl Fn(&Element) -> bool) -> Result<Element> {
+    pub async fn expect(
+        &mut self,
+        what: &str,
+        wanted: impl Fn(&Element) -> bool,
+    ) -> Result<Element> {
         if let Some(at) = self.inbox.iter().position(&wanted)
             && let Some(found) = self.inbox.remove(at)
         {

@@ -96,7 +96,11 @@ mod tests {
         check("<message><body>hi</body></message>", "<message><body> hi </body></message>", true);
         check("<message><body>hi</body></message>", "<message><body>ho</body></message>", false);
         check("<a><b/><b/></a>", "<a><b/></a>", false);
-        check("<a><not xmlns='urn:testkit'><b xmlns='u'/></not></a>", "<a><b xmlns='u'/></a>", false);
+        check(
+            "<a><not xmlns='urn:testkit'><b xmlns='u'/></not></a>",
+            "<a><b xmlns='u'/></a>",
+            false,
+        );
         check("<a><not xmlns='urn:testkit'><b xmlns='u'/></not></a>", "<a><b/></a>", true);
     }
 

@@ -2,7 +2,7 @@
 
 use super::pattern::{Variables, matches, substitute};
 use super::{ClientName, Scenario, Step};
-use crate::client::{Client, Login, Resumption};
+use crate::client::{Client, Login, Resumption, befriend};
 use crate::server::{Kind, PASSWORD};
 use crate::transport::Endpoint;
 use crate::xml::{Content, Element};
@@ -51,8 +51,7 @@ impl Runner {
             variables.insert(name.clone(), format!("{account}@{domain}"));
             variables.insert(format!("{name}.full"), format!("{account}@{domain}/{resource}"));
         }
-        let mut stage =
-            Stage { runner: self, scenario, clients: BTreeMap::new(), variables };
+        let mut stage = Stage { runner: self, scenario, clients: BTreeMap::new(), variables };
         for (line, step) in &scenario.steps {
             if let Err(error) = stage.play(step).await {
                 let known = scenario.deviations.iter().find(|(kind, _)| Some(*kind) == self.kind);
@@ -78,7 +77,9 @@ impl Stage<'_> {
             Step::Send(name, block) => self.send(name, block).await,
             Step::Receive(name, block) => self.receive(name, block).await,
             Step::Befriend(one, other) => self.befriend(one, other).await,
-            Step::Disconnected(name, condition) => self.disconnected(name, condition.as_deref()).await,
+            Step::Disconnected(name, condition) => {
+                self.disconnected(name, condition.as_deref()).await
+            }
             Step::ReceiveNothing(names) => self.receive_nothing(names).await,
             Step::Connect(names) => self.each(names, Each::Connect).await,
             Step::ComeOnline(names) => self.each(names, Each::ComeOnline).await,
@@ -165,35 +166,8 @@ impl Stage<'_> {
         }
     }
 
-    /// Mutual subscription, made by two connections that come and go.
     async fn befriend(&mut self, one: &str, other: &str) -> Result<()> {
-        let mut a = self.helper(one).await?;
-        let mut b = self.helper(other).await?;
-        for turn in 0..2 {
-            let (asks, grants) = if turn == 0 { (&mut a, &mut b) } else { (&mut b, &mut a) };
-            let (asking, granting) = (asks.bare().to_owned(), grants.bare().to_owned());
-            asks.send(&format!("<presence type='subscribe' to='{granting}'/>")).await?;
-            grants
-                .expect("subscription request", |e| {
-                    e.attr("type") == Some("subscribe") && e.attr("from") == Some(&asking)
-                })
-                .await?;
-            grants.send(&format!("<presence type='subscribed' to='{asking}'/>")).await?;
-            asks.expect("subscription", |e| {
-                e.attr("type") == Some("subscribed") && e.attr("from") == Some(&granting)
-            })
-            .await?;
-        }
-        a.close().await?;
-        b.close().await
-    }
-
-    async fn helper(&self, name: &str) -> Result<Client> {
-        let mut login = self.login(name)?;
-        login.resource = Some("befriending".to_owned());
-        let mut client = Client::login(&self.runner.endpoint, &login).await?;
-        client.come_online().await?;
-        Ok(client)
+        befriend(&self.runner.endpoint, &self.login(one)?, &self.login(other)?).await
     }
 
     async fn send(&mut self, name: &str, block: &str) -> Result<()> {
@@ -208,9 +182,8 @@ impl Stage<'_> {
     async fn receive(&mut self, name: &str, block: &str) -> Result<()> {
         for pattern in elements(&substitute(block, &self.variables))? {
             let client = self.client(name)?;
-            let found = client
-                .expect(&format!("{pattern}"), |e| matches(&pattern, e).is_some())
-                .await?;
+            let found =
+                client.expect(&format!("{pattern}"), |e| matches(&pattern, e).is_some()).await?;
             if let Some(mut captured) = matches(&pattern, &found) {
                 self.variables.append(&mut captured);
             }
@@ -228,7 +201,11 @@ impl Stage<'_> {
             let client = self.client(name)?;
             client.sync().await?;
             let left: Vec<String> = client.inbox().drain(..).map(|e| e.to_string()).collect();
-            ensure!(left.is_empty(), "{name} received, and should not have:\n  {}", left.join("\n  "));
+            ensure!(
+                left.is_empty(),
+                "{name} received, and should not have:\n  {}",
+                left.join("\n  ")
+            );
         }
         Ok(())
     }
