@@ -1,0 +1,127 @@
+//! `test` and its parts. Every step runs, so that one run says all that is wrong; the summary counts steps and is printed
+//! as it is. Nothing is ever skipped in silence.
+
+use crate::step::{build_binaries, cargo, has_program, program, run as run_step};
+use crate::{interop, tidy};
+use anyhow::{Result, bail, ensure};
+use std::time::Instant;
+
+/// Seeds of the simulation in every run of the tests.
+const SIM_SEEDS: &str = "0..400";
+
+/// One thing that `test` checks.
+struct Step {
+    name: &'static str,
+    run: fn() -> Result<()>,
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "format", run: || run_step(cargo(&["fmt", "--all", "--check"])) },
+    Step { name: "tidy", run: || tidy::run(&[]) },
+    Step {
+        name: "lints",
+        run: || {
+            let args =
+                ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+            run_step(cargo(&args))
+        },
+    },
+    Step { name: "tests", run: tests },
+    Step {
+        name: "documentation tests",
+        run: || run_step(cargo(&["test", "--doc", "--workspace", "--locked"])),
+    },
+    Step { name: "simulation", run: || sim(&["--seeds".to_owned(), SIM_SEEDS.to_owned()]) },
+    Step { name: "interop", run: || interop::run(&[]) },
+];
+
+/// `cargo xtask test [--without STEP]…`
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let mut without = Vec::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match (arg.as_str(), args.next()) {
+            ("--without", Some(name)) if STEPS.iter().any(|s| s.name == name) => without.push(name),
+            ("--without", Some(name)) => bail!("no step is called {name}"),
+            _ => bail!("test takes only --without STEP, not {arg}"),
+        }
+    }
+    let start = Instant::now();
+    let (mut passed, mut failed) = (0, Vec::new());
+    for step in STEPS {
+        if without.iter().any(|name| *name == step.name) {
+            println!("== {}: left out, as --without says", step.name);
+            continue;
+        }
+        println!("== {}", step.name);
+        match (step.run)() {
+            Ok(()) => passed += 1,
+            Err(error) => {
+                println!("== {} FAILED: {error:#}", step.name);
+                failed.push(step.name);
+            }
+        }
+    }
+    let minutes = start.elapsed().as_secs_f64() / 60.0;
+    let left_out = without.len();
+    println!(
+        "xtask test: {passed} steps passed, {} failed, {left_out} left out, {minutes:.1} minutes",
+        failed.len()
+    );
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(())
+}
+
+fn tests() -> Result<()> {
+    let binaries = build_binaries(false)?;
+    let mut command = if has_program("cargo-nextest") {
+        cargo(&["nextest", "run", "--workspace", "--locked"])
+    } else {
+        println!(
+            "cargo-nextest is not installed: using cargo test, which runs the same tests more slowly"
+        );
+        cargo(&["test", "--workspace", "--locked", "--lib", "--bins", "--tests"])
+    };
+    command.env("STEADFAST_BIN", binaries.steadfast);
+    run_step(command)
+}
+
+/// `cargo xtask sim --seed N | --seeds A..B`
+pub(crate) fn sim(args: &[String]) -> Result<()> {
+    // Thousands of seeds want an optimised core.
+    let mut command = cargo(&["run", "--quiet", "--release", "-p", "sim", "--"]);
+    command.args(args);
+    run_step(command)
+}
+
+/// `cargo xtask scenarios …`
+pub(crate) fn scenarios(args: &[String]) -> Result<()> {
+    testkit("scenarios", args)
+}
+
+/// `cargo xtask faults …`
+pub(crate) fn faults(args: &[String]) -> Result<()> {
+    testkit("faults", args)
+}
+
+fn testkit(verb: &str, args: &[String]) -> Result<()> {
+    let binaries = build_binaries(false)?;
+    let mut command = program(&binaries.testkit.to_string_lossy(), &[verb]);
+    command.args(args).env("STEADFAST_BIN", binaries.steadfast);
+    run_step(command)
+}
+
+/// `cargo xtask bless`
+pub(crate) fn bless(_args: &[String]) -> Result<()> {
+    let mut command = cargo(&["test", "--workspace"]);
+    command.env("BLESS", "1");
+    run_step(command)?;
+    run_step(program("git", &["status", "--short"]))
+}
+
+/// `cargo xtask docs`
+pub(crate) fn docs(_args: &[String]) -> Result<()> {
+    let mut command = cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    run_step(command)
+}
