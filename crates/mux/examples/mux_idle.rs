@@ -6,7 +6,6 @@
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::expect_used,
     reason = "a measuring program: it prints, and stops at the first thing that is not as it should be"
 )]
 
@@ -44,6 +43,7 @@ fn main() {
         ["client", kind, what, address, certificate, count] => {
             let secure = (kind == "tls").then(|| client_config(certificate.into()));
             match what {
+                "silent" => be_silent(address, count.parse().unwrap()),
                 "idle" => be_idle(address, secure, count.parse().unwrap()),
                 _ => be_chatty(address, secure, count.parse().unwrap()),
             }
@@ -59,7 +59,7 @@ fn main() {
 fn measure_both(count: &str) {
     println!("| connection | RSS KiB each | CPU us per connection | CPU us per echoed stanza |");
     println!("|---|---|---|---|");
-    for kind in ["plain", "tls"] {
+    for kind in ["plain", "tls", "plain-silent", "tls-silent"] {
         let program = std::env::current_exe().unwrap();
         Command::new(program).args(["server", kind, count]).status().unwrap();
     }
@@ -75,7 +75,7 @@ fn measure(kind: &str, count: usize) {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let _guard = runtime.enter();
     let (listener_kind, policy) = match kind {
-        "tls" => (ListenerKind::C2sTls, TlsPolicy::Required),
+        "tls" | "tls-silent" => (ListenerKind::C2sTls, TlsPolicy::Required),
         _ => (ListenerKind::C2s, TlsPolicy::Off),
     };
     let address = ([127, 0, 0, 1], 0).into();
@@ -92,13 +92,17 @@ fn measure(kind: &str, count: usize) {
     let child = |what, count| client(kind, what, &address, &files.certificate, count);
 
     // The first ones pay for what all share.
-    let warm = child("idle", 200);
+    let what = if kind.ends_with("silent") { "silent" } else { "idle" };
+    let warm = child(what, 200);
     let (rss, cpu) = (rss_bytes(), cpu_time());
-    let held = child("idle", count);
+    let held = child(what, count);
     let bytes_each = (rss_bytes() - rss) / 1024.0 / count as f64;
     let cpu_each = (cpu_time() - cpu).as_micros() as f64 / count as f64;
     end([warm, held]);
 
+    if what == "silent" {
+        return println!("| {kind} | {bytes_each:.2} | {cpu_each:.0} | |");
+    }
     let (before, cpu) = (mux.metrics(), cpu_time());
     let chatty = child("chatty", ECHO_CONNECTIONS);
     let stanzas = mux.metrics().elements_in - before.elements_in;
@@ -181,6 +185,12 @@ fn connect(address: &str, secure: Option<&Arc<ClientConfig>>) -> Box<dyn Stream>
     stream.write_all(HEADER).unwrap();
     stream.read_exact(&mut vec![0; HEADER.len()]).unwrap();
     stream
+}
+
+fn be_silent(address: &str, count: usize) {
+    let connections: Vec<_> = (0..count).map(|_| TcpStream::connect(address).unwrap()).collect();
+    await_end();
+    drop(connections);
 }
 
 fn be_idle(address: &str, secure: Option<Arc<ClientConfig>>, count: usize) {

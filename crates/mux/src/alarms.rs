@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | login | the connection is accepted | the server raises it | 30 s |
 //! | stall | output waits and the client takes none | the client takes some | 60 s |
-//! | ending | last words are gathered | they are written; then set again for the peer's own end | 5 s, 1 s |
+//! | ending | the end is ordered | last words are written; then set again for the peer's own end | 10 s, 1 s |
 //!
 //! One sleep serves all of them, and exists only while one is set: a connection that is logged in and quiet has none.
 

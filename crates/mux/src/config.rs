@@ -54,7 +54,7 @@ pub struct MuxLimits {
     pub login_deadline: Duration,
     /// How long output may wait for a client that takes none of it.
     pub write_stall: Duration,
-    /// How long last words may take to leave.
+    /// How long last words, and what was ordered before them, may take to leave.
     pub close_deadline: Duration,
     /// How long the peer may take to close its side after ours is closed.
     pub linger: Duration,
@@ -74,7 +74,7 @@ impl Default for MuxLimits {
             handshakes_at_once_max: std::thread::available_parallelism().map_or(2, usize::from),
             login_deadline: Duration::from_secs(30),
             write_stall: Duration::from_secs(60),
-            close_deadline: Duration::from_secs(5),
+            close_deadline: Duration::from_secs(10),
             linger: Duration::from_secs(1),
             outbox_bytes_max: 2 * 1024 * 1024,
             headers_max: 8,

@@ -18,6 +18,7 @@ mod admission;
 mod alarms;
 mod config;
 mod connection;
+mod journal;
 mod line;
 mod listen;
 mod metrics;

@@ -79,6 +79,8 @@ pub(crate) struct Taken {
     pub(crate) is_restarted: bool,
     /// Nothing may be read any more: TLS or the end comes next.
     pub(crate) is_barred: bool,
+    /// The end has been ordered, however much must be written before it.
+    pub(crate) is_closing: bool,
     /// Close without last words.
     pub(crate) cut: Option<Cut>,
     /// Something was new.
@@ -152,6 +154,7 @@ impl Line {
             is_raised: mem::take(&mut outbox.is_raised),
             is_restarted: mem::take(&mut outbox.is_restarted),
             is_barred: outbox.is_barred,
+            is_closing: outbox.is_closing,
             cut: outbox.cut,
             is_news: false,
         };

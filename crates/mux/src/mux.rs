@@ -3,6 +3,7 @@
 use crate::admission::Admission;
 use crate::config::{Config, MuxLimits, StartError};
 use crate::connection::Shared;
+use crate::journal;
 use crate::line::{Cut, Downlink, Lines};
 use crate::listen::Entrance;
 use crate::metrics::{Counters, MuxMetrics};
@@ -29,7 +30,7 @@ pub struct Mux {
 }
 
 impl Mux {
-    /// Binds every listener, then accepts. Facts go to `up`; orders come through [`Mux::downlink`]. Must be called within a
+    /// Binds every listener, then accepts; raises the limit on open files as far as it may. Facts go to `up`; orders come through [`Mux::downlink`]. Must be called within a
     /// tokio runtime, which it then runs on.
     pub fn start(config: Config, up: mpsc::Sender<Up>) -> Result<Self, StartError> {
         let mut listeners = Vec::with_capacity(config.listeners.len());
@@ -41,7 +42,7 @@ impl Mux {
             listeners.push((*listener, address, socket));
         }
 
-        let limits = within_open_files(config.limits, socket::open_files_max());
+        let limits = within_open_files(config.limits, socket::raise_open_files_max());
         let shared = Arc::new(Shared {
             limits,
             counters: Counters::default(),
@@ -65,6 +66,7 @@ impl Mux {
             })
             .collect();
         tasks.extend(config.tls.map(|tls| tokio::spawn(tls.watch())));
+        tasks.push(tokio::spawn(journal::run(Arc::clone(&shared))));
         Ok(Self { shared, admission, addresses, tasks })
     }
 

@@ -77,9 +77,16 @@ pub(crate) fn close_both_sides(stream: &TcpStream) {
     let _ = SockRef::from(stream).shutdown(Shutdown::Both);
 }
 
-/// File descriptors this process may open; `None` without limit.
-pub(crate) fn open_files_max() -> Option<u64> {
-    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+/// Raises the limit on open files as far as this process may, and gives it; `None` without limit. The usual 1,024 exist for
+/// the sake of `select`, which nothing here uses.
+pub(crate) fn raise_open_files_max() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    }
 }
 
 /// Whether an error of `accept` means that the process or the system has no file descriptors or buffers left.

@@ -240,9 +240,18 @@ impl Connection {
                 self.go(CloseReason::TimedOut);
             }
             (Alarm::Ending, Phase::Lingering(reason)) => self.go(reason.clone()),
-            (Alarm::Ending, _) => self.go(self.unsent.close_reason()),
+            (Alarm::Ending, _) => self.go(self.close_reason()),
         }
         true
+    }
+
+    /// How the connection ends if it ends before its last words are written.
+    fn close_reason(&self) -> CloseReason {
+        let queued = self.queue.iter().find_map(|piece| match piece {
+            Piece::Close { reason, .. } => Some(reason.clone()),
+            _ => None,
+        });
+        self.unsent.close_reason().or(queued).unwrap_or(CloseReason::TimedOut)
     }
 
     /// The login took too long. A stream that is open is told so (RFC 6120 §4.9.3.4).
@@ -256,7 +265,14 @@ impl Connection {
         self.phase = Phase::Deaf;
         let bytes = Bytes::from_static(LAST_WORDS);
         self.queue.push_back(Piece::Close { bytes, reason: CloseReason::TimedOut });
-        self.alarms.set(Alarm::Ending, Instant::now() + self.shared.limits.close_deadline);
+        self.begin_ending();
+    }
+
+    /// From now on there is little time, also for a client that takes none of its output.
+    fn begin_ending(&mut self) {
+        if !self.alarms.is_set(Alarm::Ending) {
+            self.alarms.set(Alarm::Ending, Instant::now() + self.shared.limits.close_deadline);
+        }
     }
 
     fn take_orders(&mut self, cx: &Context<'_>) -> bool {
@@ -273,6 +289,9 @@ impl Connection {
             return true;
         }
         self.is_barred = taken.is_barred;
+        if taken.is_closing {
+            self.begin_ending();
+        }
         if taken.is_raised {
             self.framer.set_limits(Limits::AFTER_LOGIN);
             self.alarms.clear(Alarm::Login);

@@ -53,11 +53,11 @@ impl Unsent {
         &mut self.bytes
     }
 
-    /// How the connection ends if it ends now.
-    pub(super) fn close_reason(&self) -> CloseReason {
+    /// How the connection ends, when last words are among these bytes.
+    pub(super) fn close_reason(&self) -> Option<CloseReason> {
         match &self.after {
-            After::End(reason) => reason.clone(),
-            _ => CloseReason::TimedOut,
+            After::End(reason) => Some(reason.clone()),
+            _ => None,
         }
     }
 
@@ -137,8 +137,7 @@ impl Connection {
                 Piece::Close { bytes, reason } => {
                     plain.extend_from_slice(&bytes);
                     gathered.after = After::End(reason);
-                    let deadline = Instant::now() + self.shared.limits.close_deadline;
-                    self.alarms.set(Alarm::Ending, deadline);
+                    self.begin_ending();
                 }
             }
         }

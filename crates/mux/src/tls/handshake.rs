@@ -7,8 +7,10 @@ use super::session::{Heard, SessionError, TlsSession};
 use crate::connection::Connection;
 use crate::scratch;
 use link::{CloseReason, TlsFacts};
+use rustls::ServerConfig;
 use std::future::poll_fn;
 use std::io;
+use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -49,17 +51,10 @@ async fn shake_in_time(connection: &Connection) -> Outcome {
         return Outcome::Failed(CloseReason::PeerGone); // a listener with TLS has a certificate: `ListenerConfig::check`
     };
     let conn = connection.id().0;
-    let session = match TlsSession::new(config.clone()) {
-        Ok(session) => Box::new(session),
-        Err(error) => {
-            tracing::error!(conn, %error, "cannot begin TLS");
-            return Outcome::Failed(CloseReason::PeerGone);
-        }
-    };
     let deadline = connection
         .login_deadline()
         .unwrap_or_else(|| Instant::now() + shared.limits.login_deadline);
-    let shaken = timeout_at(deadline, shake(connection.socket(), session, &shared.handshakes));
+    let shaken = timeout_at(deadline, shake(connection.socket(), config, &shared.handshakes));
     let ended = poll_fn(|cx| connection.line().poll_end(cx));
     tokio::select! {
         biased;
@@ -95,9 +90,12 @@ type Shaken = (Box<TlsSession>, TlsFacts, Vec<u8>);
 
 async fn shake(
     socket: &TcpStream,
-    mut session: Box<TlsSession>,
+    config: &Arc<ServerConfig>,
     permits: &Semaphore,
 ) -> Result<Shaken, HandshakeError> {
+    // A peer that says nothing costs a socket and this task.
+    socket.readable().await?;
+    let mut session = Box::new(TlsSession::new(Arc::clone(config))?);
     let mut plain = Vec::new();
     loop {
         socket.readable().await?;

@@ -132,3 +132,17 @@ fn a_full_link_stops_reading_but_not_writing() {
     drop(client);
     world.expect_closed(conn, CloseReason::PeerGone);
 }
+
+#[test]
+fn an_ordered_end_does_not_wait_for_a_client_that_takes_no_output() {
+    let limits = MuxLimits { close_deadline: Duration::from_millis(300), ..limits() };
+    let mut world = World::new(limits);
+    let (conn, client) = world.open_plain();
+    world.order(vec![Down::Raise { conn }]);
+    world.send(conn, 2, &"<x/>".repeat(4 << 20));
+    world.send(conn, 3, "<y/>");
+    world.close(conn, "</stream:stream>");
+    let fact = world.news();
+    assert!(matches!(fact, Up::Closed { conn: of, .. } if of == conn), "{fact:?}");
+    drop(client);
+}
