@@ -1,0 +1,154 @@
+//! What really happened, kept beside the world, and the sentences that must be true of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A message in a simulation.
+pub(crate) type MessageId = u64;
+/// A session in a simulation: never the same number twice.
+pub(crate) type SessionKey = u64;
+
+/// One message.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    pub(crate) from_actor: usize,
+    pub(crate) from_account: usize,
+    pub(crate) to_account: usize,
+    /// Whether the sender has been told that the server has it.
+    pub(crate) accepted: bool,
+    /// Whether the sender got it back as an error.
+    pub(crate) bounced: bool,
+    /// Number of all messages sent before this one, by anybody.
+    pub(crate) sent_at: u64,
+    /// Sessions that received it, as a message of their own.
+    pub(crate) received_by: Vec<SessionKey>,
+}
+
+/// A broken promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which sentence is false, such as `P1`.
+    pub promise: &'static str,
+    /// What happened.
+    pub what: String,
+}
+
+/// The ledger.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) messages: BTreeMap<MessageId, Message>,
+    pub(crate) violations: Vec<Violation>,
+    /// (session, message) pairs, carbons apart.
+    seen: BTreeSet<(SessionKey, MessageId, bool)>,
+    /// Last message of each sender that a session got.
+    last_of: BTreeMap<(SessionKey, usize), MessageId>,
+    /// Messages sent before this time may reach an account out of order: a session of it ended with some left over.
+    disorder_until: BTreeMap<usize, u64>,
+    pub(crate) sent: u64,
+    pub(crate) resumed: u64,
+    pub(crate) crashes: u64,
+}
+
+impl Ledger {
+    pub(crate) fn violate(&mut self, promise: &'static str, what: String) {
+        self.violations.push(Violation { promise, what });
+    }
+
+    pub(crate) fn send(
+        &mut self,
+        from_actor: usize,
+        from_account: usize,
+        to_account: usize,
+    ) -> MessageId {
+        self.sent += 1;
+        let id = self.sent;
+        let message = Message {
+            from_actor,
+            from_account,
+            to_account,
+            accepted: false,
+            bounced: false,
+            sent_at: self.sent,
+            received_by: Vec::new(),
+        };
+        self.messages.insert(id, message);
+        id
+    }
+
+    pub(crate) fn accept(&mut self, id: MessageId) {
+        if let Some(message) = self.messages.get_mut(&id) {
+            message.accepted = true;
+        }
+    }
+
+    pub(crate) fn bounce(&mut self, id: MessageId) {
+        if let Some(message) = self.messages.get_mut(&id) {
+            message.bounced = true;
+        }
+    }
+
+    /// A session of an account ended, maybe with messages left over.
+    pub(crate) fn session_ended(&mut self, account: usize) {
+        self.disorder_until.insert(account, self.sent);
+    }
+
+    /// A session got a message (P2: once, in order).
+    pub(crate) fn receive(
+        &mut self,
+        session: SessionKey,
+        account: usize,
+        id: MessageId,
+        carbon: bool,
+    ) {
+        let Some(message) = self.messages.get_mut(&id) else {
+            return self.violate("P2", format!("session {session} got {id}, which nobody sent"));
+        };
+        let from_actor = message.from_actor;
+        let is_misdirected = !carbon && message.to_account != account;
+        if !carbon {
+            message.received_by.push(session);
+        }
+        if is_misdirected {
+            self.violate("P2", format!("account {account} got {id}, which is not for it"));
+        }
+        if !self.seen.insert((session, id, carbon)) {
+            self.violate("P2", format!("session {session} got {id} twice (carbon: {carbon})"));
+        }
+        if carbon {
+            return;
+        }
+        let last = self.last_of.insert((session, from_actor), id).unwrap_or(0);
+        let in_disorder = self.disorder_until.get(&account).copied().unwrap_or(0);
+        if last > id && id > in_disorder {
+            self.violate("order", format!("session {session} got {id} after {last}"));
+        }
+    }
+
+    /// P1, once everything has come to rest: what was accepted was received, and is in both archives once.
+    pub(crate) fn check_at_rest(&mut self, archives: &BTreeMap<usize, Vec<MessageId>>) {
+        let mut found = Vec::new();
+        for (id, message) in &self.messages {
+            let count = |account: usize| {
+                archives.get(&account).map_or(0, |a| a.iter().filter(|x| *x == id).count())
+            };
+            if message.accepted && !message.bounced && message.received_by.is_empty() {
+                found.push((
+                    "P1",
+                    format!("{id} (number {}) was accepted and never received", message.sent_at),
+                ));
+            }
+            let (mine, theirs) = (count(message.from_account), count(message.to_account));
+            if message.accepted && !message.bounced && (mine != 1 || theirs != 1) {
+                found.push((
+                    "archive",
+                    format!("{id} is {mine} times in its sender's and {theirs} times in its recipient's archive"),
+                ));
+            }
+            if mine > 1 || theirs > 1 {
+                found.push(("archive", format!("{id} is archived more than once")));
+            }
+        }
+        for (promise, what) in found {
+            self.violate(promise, what);
+        }
+    }
+}
