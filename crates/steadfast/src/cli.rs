@@ -38,7 +38,7 @@ pub(crate) enum Command {
     /// Write everything the service keeps into one file, while it runs or not
     #[command(after_help = example!["steadfast backup /backup/steadfast-monday.db"])]
     Backup(BackupArgs),
-    /// Put back what `backup` wrote; checks the file before anything is changed
+    /// Put back what `backup` wrote, after checking it; what is replaced is kept beside it
     #[command(after_help = example!["steadfast restore /backup/steadfast-monday.db"])]
     Restore(RestoreArgs),
     /// Log in, send a message to oneself, and report how long each step took
@@ -107,9 +107,9 @@ pub(crate) struct UpArgs {
     /// Listen on PORT (STARTTLS), PORT+1 (direct TLS) and PORT+2 (metrics) [default: 5222, 5223 and 9580]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..=65_533))]
     pub(crate) port_base: Option<u16>,
-    /// Least important messages to log
-    #[arg(long, value_name = "LEVEL", default_value = "warn")]
-    pub(crate) log: String,
+    /// Least important messages to log [default: warn]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log: Option<String>,
 }
 
 /// `serve`.
@@ -200,9 +200,6 @@ pub(crate) struct BackupArgs {
 pub(crate) struct RestoreArgs {
     /// File that `backup` wrote
     pub(crate) file: PathBuf,
-    /// Replace what the service keeps now
-    #[arg(long)]
-    pub(crate) replace: bool,
     #[command(flatten)]
     pub(crate) service: ServiceArgs,
 }

@@ -24,6 +24,8 @@ pub(crate) struct Failed;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    // What is written holds verifiers and messages: for our user only, wherever the operator lets it be written.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     match commands::run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Failed>() => ExitCode::FAILURE,

@@ -122,7 +122,9 @@ fn field(rest: &mut &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    fn check(text: &str, expect: &[(usize, Result<(&str, &str), &str>)]) {
+    type Expected = (usize, Result<(&'static str, &'static str), &'static str>);
+
+    fn check(text: &str, expect: &[Expected]) {
         let lines = read(text.as_bytes()).unwrap();
         let got: Vec<_> = lines
             .iter()

@@ -1,5 +1,6 @@
 //! Accounts from the command line: lists of them in files, and passwords from people.
 
+pub(crate) mod credentials;
 pub(crate) mod csv;
 pub(crate) mod password;
 

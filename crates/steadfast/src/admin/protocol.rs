@@ -48,6 +48,11 @@ pub(crate) enum Request {
         /// Absolute; must not exist.
         file: PathBuf,
     },
+    /// Puts a backup in place of what is kept.
+    Restore {
+        /// Absolute.
+        file: PathBuf,
+    },
 }
 
 /// An answer.
@@ -63,8 +68,17 @@ pub(crate) enum Answer {
     },
     /// The backup is written and checked.
     BackedUp {
-        /// Bytes of the file.
-        bytes: u64,
+        /// Accounts in it.
+        accounts: u64,
+        /// Stanzas in it.
+        stanzas: u64,
+    },
+    /// The backup is checked and unpacked; the service starts anew with it.
+    Restoring {
+        /// Accounts in it.
+        accounts: u64,
+        /// Stanzas in it.
+        stanzas: u64,
     },
     /// It is not done; nothing has changed.
     Refused {

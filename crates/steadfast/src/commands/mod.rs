@@ -1,8 +1,12 @@
 //! One file per command; what each needs to be told is in `cli.rs`.
 
+mod account;
+mod backup;
 mod check_config;
 mod documentation;
 mod probe;
+mod serve;
+mod up;
 
 use crate::Failed;
 use crate::cli::{Cli, Command, ConfigArgs, ServiceArgs};
@@ -34,11 +38,11 @@ pub(crate) fn run(command: Command) -> Result<()> {
         }
         Command::Probe(args) => probe::run(&args),
         Command::Documentation { page } => documentation::run(page),
-        Command::Up(_)
-        | Command::Serve(_)
-        | Command::Account(_)
-        | Command::Backup(_)
-        | Command::Restore(_) => anyhow::bail!("this build does not contain the service yet"),
+        Command::Up(args) => up::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Account(command) => account::run(&command),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
     }
 }
 

@@ -29,8 +29,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// `[sessions]`.
     pub(crate) sessions: Sessions,
-    /// `[archive]`.
-    pub(crate) archive: Archive,
+    /// `[archive] default`: always, roster or never.
+    pub(crate) archive_default: String,
     /// `[offline] messages_max`.
     pub(crate) offline_messages_max: u64,
     /// `[registration]`.
@@ -97,15 +97,6 @@ pub(crate) struct Sessions {
     pub(crate) resume_for: Duration,
     pub(crate) per_account_max: u64,
     pub(crate) queue_stanzas_max: u64,
-}
-
-/// `[archive]`.
-#[derive(Clone, Debug)]
-pub(crate) struct Archive {
-    /// always, roster or never.
-    pub(crate) default: String,
-    /// `None`: forever.
-    pub(crate) keep: Option<Duration>,
 }
 
 /// `[registration]`.
@@ -223,10 +214,7 @@ fn typed(s: &Settings) -> Config {
             per_account_max: s.count("sessions.per_account_max"),
             queue_stanzas_max: s.count("sessions.queue_stanzas_max"),
         },
-        archive: Archive {
-            default: s.text("archive.default").to_owned(),
-            keep: s.span("archive.keep"),
-        },
+        archive_default: s.text("archive.default").to_owned(),
         offline_messages_max: s.count("offline.messages_max"),
         registration: Registration {
             allow: s.switch("registration.allow"),

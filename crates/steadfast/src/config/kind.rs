@@ -38,15 +38,6 @@ pub(crate) enum Kind {
         /// Longest allowed.
         max: Duration,
     },
-    /// A length of time, bounds included, or this word.
-    SpanOr {
-        /// Instead of a length of time.
-        word: &'static str,
-        /// Shortest allowed.
-        min: Duration,
-        /// Longest allowed.
-        max: Duration,
-    },
     /// Any number of URIs.
     Uris,
 }
@@ -105,13 +96,6 @@ impl Kind {
                     Span(*max)
                 )
             }
-            Self::SpanOr { word, min, max } => {
-                format!(
-                    "\"{word}\", or a length of time from \"{}\" to \"{}\" such as \"12h\" or \"90d\"",
-                    Span(*min),
-                    Span(*max)
-                )
-            }
             Self::Uris => "a list of mailto:, xmpp: or https: addresses such as \
                 [\"mailto:admin@example.org\"]"
                 .to_owned(),
@@ -143,15 +127,10 @@ impl Kind {
                 Ok(number) if (*min..=*max).contains(&number) => Ok(Value::Count(number)),
                 _ => Err(None),
             },
-            (Self::SpanOr { word, .. }, Raw::Text(text)) if text == word => {
-                Ok(Value::Text(text.clone()))
-            }
-            (Self::Span { min, max } | Self::SpanOr { min, max, .. }, Raw::Text(text)) => {
-                match parse_span(text) {
-                    Some(span) if (*min..=*max).contains(&span) => Ok(Value::Span(span)),
-                    _ => Err(None),
-                }
-            }
+            (Self::Span { min, max }, Raw::Text(text)) => match parse_span(text) {
+                Some(span) if (*min..=*max).contains(&span) => Ok(Value::Span(span)),
+                _ => Err(None),
+            },
             (Self::Uris, Raw::List(list)) if list.iter().all(|uri| is_contact(uri)) => {
                 Ok(Value::List(list.clone()))
             }

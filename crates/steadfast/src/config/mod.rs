@@ -14,7 +14,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use effective::{Config, load};
+pub(crate) use effective::{Config, Listener, Log, TlsDemand, load};
 pub(crate) use print::{default_file, effective as print_effective, effective_json, markdown};
 pub(crate) use settings::Layers;
 

@@ -149,7 +149,7 @@ impl Settings {
         for a in content.assignments {
             let shown = a.section.path_of(a.key);
             let full = full_path(a.section, a.item, a.key);
-            self.lay(&full, &shown, a.key, (&a.raw, folder), Origin::File(a.position));
+            self.lay((&full, &shown), a.key, (&a.raw, folder), Origin::File(a.position));
         }
     }
 
@@ -161,8 +161,7 @@ impl Settings {
         };
         let path = section.path_of(key);
         self.lay(
-            &path,
-            &path,
+            (&path, &path),
             key,
             (&key.kind.read_text(text), Path::new("")),
             Origin::Environment(variable.to_owned()),
@@ -181,16 +180,20 @@ impl Settings {
             return;
         };
         self.lay(
-            path,
-            path,
+            (path, path),
             key,
             (&key.kind.read_text(text), Path::new("")),
             Origin::Flag(flag.to_owned()),
         );
     }
 
-    fn lay(&mut self, path: &str, shown: &str, key: &Key, raw: (&Raw, &Path), origin: Origin) {
-        let (raw, folder) = raw;
+    fn lay(
+        &mut self,
+        (path, shown): (&str, &str),
+        key: &Key,
+        (raw, folder): (&Raw, &Path),
+        origin: Origin,
+    ) {
         match key.kind.accept(raw) {
             Ok(value) => {
                 let value = resolved(key, value, folder);

@@ -376,29 +376,15 @@ pub(crate) static SECTIONS: &[Section] = &[
         name: "archive",
         repeated: false,
         help: "Message archives (XEP-0313).",
-        keys: &[
-            or(
-                "\"always\"",
-                key(
-                    "default",
-                    Kind::Choice(&["always", "roster", "never"]),
-                    "What is archived for a user who has not chosen: everything, only talk with \
+        keys: &[or(
+            "\"always\"",
+            key(
+                "default",
+                Kind::Choice(&["always", "roster", "never"]),
+                "What is archived for a user who has not chosen: everything, only talk with \
                         contacts, nothing.",
-                ),
             ),
-            or(
-                "\"forever\"",
-                key(
-                    "keep",
-                    Kind::SpanOr {
-                        word: "forever",
-                        min: HOUR,
-                        max: Duration::from_secs(36_500 * 86_400),
-                    },
-                    "How long, such as \"90d\", or \"forever\".",
-                ),
-            ),
-        ],
+        )],
     },
     Section {
         name: "offline",

@@ -54,11 +54,11 @@ impl Connection {
             .export_keying_material(&mut exporter, b"EXPORTER-Channel-Binding", None)
             .is_ok_and(|_| version == Some(rustls::ProtocolVersion::TLSv1_3));
         let bindings = ChannelBindings { exporter: exported.then_some(exporter), end_point: None };
-        let note = format!(
-            "{}, certificate {}",
-            version.and_then(|version| version.as_str()).unwrap_or("TLS"),
-            trust.verdict()
-        );
+        let version = match version {
+            Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
+            _ => "TLS 1.2",
+        };
+        let note = format!("{version}, certificate {}", trust.verdict());
         let mut connection = Self::new_with(Socket::Tls(Box::new(stream)));
         connection.bindings = bindings;
         Ok((connection, note))

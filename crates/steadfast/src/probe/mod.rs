@@ -148,7 +148,7 @@ async fn message_to_self(mut connection: Connection, jid: &str) -> Result<(Conne
             if root.attr("type").as_deref() == Some("error") {
                 bail!("the message came back as an error: {}", login::condition(root));
             }
-            return Ok((connection, "sent, stored, received".to_owned()));
+            return Ok((connection, "sent and received".to_owned()));
         }
     }
     bail!("{OTHER_STANZAS_MAX} other stanzas came before the message")

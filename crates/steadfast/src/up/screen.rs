@@ -58,13 +58,15 @@ impl Screen<'_> {
         let _ = writeln!(out, "Next, in another terminal:");
         let program = &self.program;
         let option = &self.data_option;
-        for (arguments, what) in [
+        let next = [
             (format!("probe{option}"), "is it well, and how fast?"),
             (format!("account add NAME@localhost{option}"), "one more user"),
             (format!("backup FILE{option}"), "a copy, while it runs"),
             ("serve --print-default-config".to_owned(), "for a domain of your own"),
-        ] {
-            let _ = writeln!(out, "  {:44} {what}", format!("{program} {arguments}"));
+        ];
+        let width = next.iter().map(|(arguments, _)| arguments.len()).max().unwrap_or(0);
+        for (arguments, what) in next {
+            let _ = writeln!(out, "  {program} {arguments:width$}   {what}");
         }
         out
     }

@@ -4,3 +4,5 @@
 
 mod config;
 mod run;
+mod running;
+mod service;
