@@ -3,7 +3,11 @@
 //! `cargo run --release -p xmpp --example xml_speed`. A yardstick for changes to the XML code, not a benchmark of the
 //! server; must never be read as one.
 
-#![expect(clippy::print_stdout, reason = "a yardstick that prints its reading")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a yardstick that reads a clock and prints"
+)]
 
 use bytes::Bytes;
 use std::hint::black_box;
@@ -11,7 +15,8 @@ use std::time::Instant;
 use xmpp::jid::Jid;
 use xmpp::xml::{Edit, Element, Framer, Limits, Writer};
 
-const HEADER: &[u8] = b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' to='example.org' version='1.0' \
+const HEADER: &[u8] =
+    b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' to='example.org' version='1.0' \
     xmlns:stream='http://etherx.jabber.org/streams'>";
 const MESSAGE: &str = "<message type='chat' to='juliet@example.org/balcony' id='0f3a9c52-77d1-4b1e' xml:lang='en'>\
     <body>Art thou not Romeo, and a Montague? &lt;3</body><active xmlns='http://jabber.org/protocol/chatstates'/>\
@@ -21,7 +26,9 @@ const ROUNDS: u32 = 300_000;
 fn main() {
     println!("message of {} bytes, {ROUNDS} rounds, best of 5", MESSAGE.len());
     let bytes = Bytes::from_static(MESSAGE.as_bytes());
-    let Ok(element) = Element::parse(bytes.clone()) else { return println!("the message is malformed") };
+    let Ok(element) = Element::parse(bytes.clone()) else {
+        return println!("the message is malformed");
+    };
 
     let mut framer = open();
     measure("frame, one message per push", 1, || {
@@ -47,18 +54,32 @@ fn main() {
     });
     measure("edit: set from, append stanza-id", 1, || {
         let edit = Edit::new(&element).set_attr("from", "romeo@example.org/orchard");
-        black_box(edit.append(b"<stanza-id xmlns='urn:xmpp:sid:0' by='juliet@example.org' id='1'/>").finish());
+        black_box(
+            edit.append(b"<stanza-id xmlns='urn:xmpp:sid:0' by='juliet@example.org' id='1'/>")
+                .finish(),
+        );
     });
-    measure("standalone of a child", 1, || _ = black_box(element.root().children().map(|c| c.standalone()).last()));
+    measure("standalone of a child", 1, || {
+        _ = black_box(element.root().children().map(|c| c.standalone()).last())
+    });
     measure("write an answer", 1, || {
         let mut w = Writer::new();
-        w.open("iq").attr("type", "result").attr("id", "a1").attr("to", "juliet@example.org/balcony");
+        w.open("iq")
+            .attr("type", "result")
+            .attr("id", "a1")
+            .attr("to", "juliet@example.org/balcony");
         w.open("query").attr("xmlns", "jabber:iq:roster").leaf("item", "a & b");
         black_box(w.finish());
     });
-    measure("address, bare, plain", 1, || _ = black_box(Jid::parse(black_box("juliet@example.org"))));
-    measure("address, full, plain", 1, || _ = black_box(Jid::parse(black_box("juliet@example.org/balcony"))));
-    measure("address, upper case", 1, || _ = black_box(Jid::parse(black_box("Juliet@Example.ORG"))));
+    measure("address, bare, plain", 1, || {
+        _ = black_box(Jid::parse(black_box("juliet@example.org")))
+    });
+    measure("address, full, plain", 1, || {
+        _ = black_box(Jid::parse(black_box("juliet@example.org/balcony")))
+    });
+    measure("address, upper case", 1, || {
+        _ = black_box(Jid::parse(black_box("Juliet@Example.ORG")))
+    });
     measure("address, Unicode", 1, || _ = black_box(Jid::parse(black_box("jülchen@exämple.org"))));
 }
 

@@ -3,6 +3,8 @@
 //! Shared by everything in this folder, so that what one part writes every other part reads the same way. Must never
 //! panic on any byte and never let a character through that XML 1.0 forbids.
 
+use super::letters::{self, FOLLOWERS, LETTERS};
+use super::reference::reference;
 use std::borrow::Cow;
 
 const START: u8 = 1;
@@ -43,25 +45,17 @@ pub(crate) fn is_xml_char(c: char) -> bool {
     }
 }
 
-/// First character of a name part (production 4 without the colon).
+/// First character of a name part. [`letters`] says why not all of the fifth edition's.
 fn is_name_start(c: char) -> bool {
-    match c {
-        '\0'..='\x7f' => CLASS[c as usize] & START != 0,
-        '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}' => true,
-        '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}' => true,
-        '\u{2070}'..='\u{218F}' | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}' => true,
-        '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}' | '\u{10000}'..='\u{EFFFF}' => true,
-        _ => false,
-    }
+    if c.is_ascii() { CLASS[c as usize] & START != 0 } else { letters::contains(LETTERS, c) }
 }
 
-/// Further character of a name part (production 4a without the colon).
+/// Further character of a name part.
 fn is_name_char(c: char) -> bool {
-    match c {
-        '\0'..='\x7f' => is_ascii_name(c as u8),
-        '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}' => true,
-        c => is_name_start(c),
+    if c.is_ascii() {
+        return is_ascii_name(c as u8);
     }
+    letters::contains(LETTERS, c) || letters::contains(FOLLOWERS, c)
 }
 
 /// Position of the colon of a qualified name: `Some(None)` when there is none, `None` when the bytes are no such name.
@@ -217,35 +211,6 @@ pub(crate) fn unescape(raw: &[u8], place: Place) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Longest reference that is taken, `&` and `;` included. Only leading zeros could make one longer.
-pub(crate) const REFERENCE_BYTES_MAX: usize = 32;
-
-/// The character a reference at the start of the bytes stands for, and how many bytes the reference has.
-pub(crate) fn reference(bytes: &[u8]) -> Option<(char, usize)> {
-    let window = &bytes[..bytes.len().min(REFERENCE_BYTES_MAX)];
-    let end = memchr::memchr(b';', window)?;
-    let c = match window.get(1..end)? {
-        b"lt" => '<',
-        b"gt" => '>',
-        b"amp" => '&',
-        b"apos" => '\'',
-        b"quot" => '"',
-        [b'#', b'x', digits @ ..] => number(digits, 16)?,
-        [b'#', digits @ ..] => number(digits, 10)?,
-        _ => return None,
-    };
-    Some((c, end + 1))
-}
-
-fn number(digits: &[u8], radix: u32) -> Option<char> {
-    let mut value: u32 = 0;
-    for &digit in digits {
-        let digit = char::from(digit).to_digit(radix)?;
-        value = value.saturating_mul(radix).saturating_add(digit);
-    }
-    char::from_u32(value).filter(|&c| !digits.is_empty() && is_xml_char(c))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,9 +225,27 @@ mod tests {
         check("stream:stream", Some(Some(6)));
         check("é", Some(None));
         check("a·b", Some(None));
-        for bad in
-            ["", ":", ":a", "a:", "a:b:c", "1a", "-a", ".a", "a:1", "·a", "a×", "a b", "\u{300}a"]
-        {
+        check("\u{3007}\u{4e00}\u{d7a3}\u{660}", Some(None));
+        for bad in [
+            "",
+            ":",
+            ":a",
+            "a:",
+            "a:b:c",
+            "1a",
+            "-a",
+            ".a",
+            "a:1",
+            "·a",
+            "a×",
+            "\u{3001}",
+            "\u{fffd}",
+            "\u{10000}",
+            "a\u{203f}",
+            "a\u{200d}",
+            "a b",
+            "\u{300}a",
+        ] {
             check(bad, None);
         }
     }

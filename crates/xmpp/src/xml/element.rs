@@ -69,6 +69,20 @@ impl<'a> Node<'a> {
         }
         None
     }
+    /// All attributes as (name as it is written, value with entities resolved), namespace declarations left out.
+    pub fn attrs(self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
+        let bytes = &self.element.bytes;
+        let mut attrs = Attributes::of(bytes, self.tag());
+        std::iter::from_fn(move || {
+            loop {
+                let attr = attrs.next().ok()??;
+                if attr.declares().is_none() {
+                    let value = unescape(attr.value(bytes), Place::Attribute);
+                    return Some((text_of(attr.name), value));
+                }
+            }
+        })
+    }
     /// Value of `xml:lang`.
     pub fn lang(self) -> Option<Cow<'a, str>> {
         self.attr("xml:lang")

@@ -3,8 +3,8 @@
 use super::chars::{Place, unescape};
 use super::fault::Fault;
 use super::framer::StreamHeader;
-use super::lexer::Work;
 use super::scope::StreamScope;
+use super::work::Work;
 use crate::ns;
 use crate::stream_error::StreamCondition;
 use std::borrow::Cow;

@@ -4,10 +4,12 @@
 //! allows. Each byte is looked at a constant number of times, however the bytes were sliced. The outcome must never
 //! depend on the slicing: every decision is made from the bytes before it.
 
-use super::chars::{REFERENCE_BYTES_MAX, is_space, name_run, qualified_name, reference};
+use super::chars::{is_space, name_run, qualified_name};
 use super::fault::Fault;
 use super::framer::Limits;
-use super::scope::{ElementScope, NamespaceId, Span, StreamScope};
+use super::reference::reference_len;
+use super::scope::{Span, StreamScope};
+use super::work::{AttrSpan, OpenTag, Work};
 use crate::stream_error::StreamCondition;
 
 /// Bytes of an XML declaration.
@@ -64,65 +66,6 @@ enum State {
     Declaration,
     /// A tag's `>` or text.
     Text,
-}
-
-/// An attribute of the tag being read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AttrSpan {
-    name: Span,
-    /// Bytes before the colon, 0 without one.
-    prefix_len: u32,
-    value: Span,
-    ns: NamespaceId,
-}
-
-impl AttrSpan {
-    pub(crate) fn name<'a>(&self, data: &'a [u8]) -> &'a [u8] {
-        &data[self.name.0 as usize..self.name.1 as usize]
-    }
-    pub(crate) fn value<'a>(&self, data: &'a [u8]) -> &'a [u8] {
-        &data[self.value.0 as usize..self.value.1 as usize]
-    }
-    fn prefix<'a>(&self, data: &'a [u8]) -> &'a [u8] {
-        &self.name(data)[..self.prefix_len as usize]
-    }
-    fn local<'a>(&self, data: &'a [u8]) -> &'a [u8] {
-        &self.name(data)[self.prefix_len as usize + 1..]
-    }
-    /// Range of the prefix that this declares, empty for the default namespace.
-    pub(crate) fn declares(&self, data: &[u8]) -> Option<Span> {
-        match self.name(data) {
-            b"xmlns" => Some((self.name.1, self.name.1)),
-            _ if self.prefix(data) == b"xmlns" => Some((self.name.0 + 6, self.name.1)),
-            _ => None,
-        }
-    }
-}
-
-/// A tag that is open.
-#[derive(Clone, Copy, Debug)]
-struct OpenTag {
-    name: Span,
-    scope: u32,
-}
-
-/// What is known of the element so far. Exists only while there is one.
-#[derive(Debug, Default)]
-pub(crate) struct Work {
-    open: Vec<OpenTag>,
-    pub(crate) attrs: Vec<AttrSpan>,
-    pub(crate) scope: ElementScope,
-    /// Name of the tag being read and the bytes of its prefix.
-    pub(crate) name: Span,
-    pub(crate) prefix_len: u32,
-    namespaces: u32,
-    declarations: u32,
-    /// End of the first tag's name, where declarations can be added.
-    pub(crate) root_name_end: u32,
-    pub(crate) root_declares_default: bool,
-    pub(crate) has_cdata: bool,
-    /// How many bytes the element grows by when its CDATA sections become text, at most.
-    cdata_growth: i64,
 }
 
 /// State between two slices of bytes.
@@ -183,18 +126,6 @@ impl Lexer {
         let step = run.run();
         (self.state, self.pos, self.token) = (run.state, run.pos, run.token);
         step
-    }
-}
-
-impl Work {
-    fn clear(&mut self) {
-        self.open.clear();
-        self.attrs.clear();
-        self.scope.clear();
-        self.declarations = 0;
-        self.root_declares_default = false;
-        self.has_cdata = false;
-        self.cdata_growth = 0;
     }
 }
 
@@ -416,7 +347,7 @@ impl Run<'_> {
     fn finish_tag(&mut self, empty: bool) -> Flow {
         self.pos += 1;
         let mark = self.work.scope.mark();
-        self.check_namespaces()?;
+        self.work.check_namespaces(self.data, self.stream)?;
         let work = &mut *self.work;
         if !self.in_stream {
             return Ok(Some(Step::Header { end: self.pos, empty }));
@@ -435,41 +366,6 @@ impl Run<'_> {
         }
         self.token = self.pos;
         self.go(State::Text)
-    }
-
-    /// Declares what the tag declares, resolves its prefixes, refuses attributes that are there twice.
-    fn check_namespaces(&mut self) -> Result<(), Fault> {
-        let (data, work) = (self.data, &mut *self.work);
-        if work.namespaces > 0 {
-            for attr in &work.attrs {
-                if let Some(prefix) = attr.declares(data) {
-                    work.scope.declare(data, prefix, attr.value, self.stream)?;
-                }
-            }
-        }
-        const UNDECLARED: Fault = Fault::malformed("a prefix is not declared");
-        if work.prefix_len > 0 {
-            let start = work.name.0 as usize;
-            let prefix = &data[start..start + work.prefix_len as usize];
-            work.scope.resolve(data, prefix, self.stream).ok_or(UNDECLARED)?;
-        }
-        for index in 0..work.attrs.len() {
-            let attr = work.attrs[index];
-            if attr.prefix_len > 0 && attr.declares(data).is_none() {
-                let ns = work.scope.resolve(data, attr.prefix(data), self.stream);
-                work.attrs[index].ns = ns.ok_or(UNDECLARED)?;
-            }
-            let attr = work.attrs[index];
-            let twice = |other: &AttrSpan| {
-                let same_name = other.name(data) == attr.name(data);
-                let both = other.prefix_len > 0 && attr.prefix_len > 0;
-                same_name || (both && other.ns == attr.ns && other.local(data) == attr.local(data))
-            };
-            if work.attrs[..index].iter().any(twice) {
-                return Err(Fault::malformed("an attribute is there twice"));
-            }
-        }
-        Ok(())
     }
 
     fn close_name(&mut self) -> Flow {
@@ -614,39 +510,3 @@ impl Run<'_> {
 /// Text where only elements may be.
 pub(crate) const TEXT_IN_STREAM: Fault =
     Fault::Rule(StreamCondition::BadFormat, "text is only allowed inside of an element");
-
-/// Length of the reference at the start of the bytes; `None` when more bytes are needed to tell.
-fn reference_len(bytes: &[u8]) -> Result<Option<usize>, Fault> {
-    const MALFORMED: Fault = Fault::malformed("a reference is malformed");
-    /// `&` and the longest name that is defined.
-    const NAMED_BYTES_MAX: usize = 5;
-    let mut at = 1;
-    let numeric = bytes.get(1) == Some(&b'#');
-    if numeric {
-        at = if bytes.get(2) == Some(&b'x') { 3 } else { 2 };
-    }
-    while let Some(&byte) = bytes.get(at) {
-        if byte == b';' {
-            return match reference(bytes) {
-                Some((_, len)) => Ok(Some(len)),
-                None if numeric || at == 1 => Err(MALFORMED),
-                None => Err(Fault::restricted("only the five predefined entities are allowed")),
-            };
-        }
-        let fits = match numeric {
-            true => byte.is_ascii_hexdigit(),
-            false => byte >= 0x80 || super::chars::is_ascii_name(byte) || byte == b':',
-        };
-        if !fits {
-            return Err(MALFORMED);
-        }
-        if !numeric && at == NAMED_BYTES_MAX {
-            return Err(Fault::restricted("only the five predefined entities are allowed"));
-        }
-        at += 1;
-        if at == REFERENCE_BYTES_MAX {
-            return Err(Fault::Limit { what: "bytes in a reference", max: REFERENCE_BYTES_MAX });
-        }
-    }
-    Ok(None)
-}

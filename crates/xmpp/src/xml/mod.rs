@@ -11,9 +11,12 @@ pub mod element;
 mod fault;
 pub mod framer;
 mod header;
+mod letters;
 mod lexer;
+mod reference;
 mod scope;
 mod tape;
+mod work;
 pub mod writer;
 
 pub use edit::Edit;

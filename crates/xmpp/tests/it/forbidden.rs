@@ -177,6 +177,25 @@ fn names_that_are_none() {
     }
 }
 
+/// Of what XML 1.0 allows in names since its fifth edition, expat knows nothing: the recipient's stream would end.
+#[test]
+fn names_that_expat_does_not_know() {
+    for c in [
+        "\u{3001}",
+        "\u{fdcf}",
+        "\u{fffd}",
+        "\u{10000}",
+        "\u{1f600}",
+        "\u{200c}",
+        "\u{203f}",
+        "\u{37f}",
+        "\u{2070}",
+    ] {
+        check_in_stream(format!("<a{c}/>"), "not-well-formed");
+        check_in_stream(format!("<m a{c}=''/>"), "not-well-formed");
+    }
+}
+
 #[test]
 fn namespaces_used_wrongly() {
     let xml = "http://www.w3.org/XML/1998/namespace";
