@@ -1,6 +1,7 @@
 //! An account in memory: what the store keeps of it, parsed, and the sessions it has.
 
 use crate::features::{archive, blocking, roster};
+use crate::pipeline::presence::CopyAllowance;
 use bytes::Bytes;
 use im_store::{AccountId, AccountRow, ItemKind, SessionId};
 use xmpp::jid::BareJid;
@@ -52,6 +53,8 @@ pub(crate) struct Account {
     pub(crate) offline: u64,
     pub(crate) roster: roster::Roster,
     pub(crate) blocked: blocking::BlockList,
+    /// Copies of presence it has caused (attack row 26).
+    pub(crate) copies: CopyAllowance,
     pub(crate) archive: archive::Preferences,
     /// Hot items that no field above holds, as read.
     pub(crate) others: Vec<(ItemKind, Box<str>, Bytes)>,
@@ -67,6 +70,7 @@ impl Account {
             offline: 0,
             roster: roster::Roster::default(),
             blocked: blocking::BlockList::default(),
+            copies: CopyAllowance::default(),
             archive: archive::Preferences::default(),
             others: Vec::new(),
         }

@@ -2,7 +2,7 @@
 
 use crate::account::{Account, Slot};
 use crate::admin::AdminRequest;
-use crate::features::register;
+use crate::features::{register, roster};
 use crate::input::Ticket;
 use crate::output::{Effect, Report};
 use crate::stanza::Stanza;
@@ -252,15 +252,16 @@ impl State {
         }
     }
 
-    /// The recipient; the sender is in memory because it has a session, or because it is the server.
+    /// Sender and recipient, and the contact a roster set is about.
     fn accounts_of_stanza(&self, stanza: &Stanza) -> Vec<BareJid> {
         let sender = stanza.from.bare();
         let recipient = stanza.to.as_ref().map(|to| to.bare());
         [Some(sender), recipient]
             .into_iter()
             .flatten()
-            .filter(|jid| self.owner_of(jid) == Owner::Account)
             .cloned()
+            .chain(roster::accounts(stanza))
+            .filter(|jid| self.owner_of(jid) == Owner::Account)
             .collect()
     }
 

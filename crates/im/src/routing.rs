@@ -81,12 +81,19 @@ impl State {
         }
     }
 
-    /// A session that nobody carries may not collect without end.
+    /// A session that nobody carries may not collect without end. It ends by its timer: ending sends presence, which may
+    /// overfill other sessions, and that must not become a recursion.
     pub(crate) fn end_if_overfull(&mut self, id: SessionId) {
-        let Some(session) = self.session(id) else { return };
-        let is_detached = matches!(session.carrier, Carrier::Detached { .. });
-        if is_detached && session.queue.kept() > self.options.queue_stanzas_max {
-            self.end_session(id);
+        let now = self.now.mono;
+        let queue_max = self.options.queue_stanzas_max;
+        let Some(session) = self.session_mut(id) else { return };
+        if let Carrier::Detached { until } = session.carrier
+            && session.queue.kept() > queue_max
+            && until > now
+        {
+            session.carrier = Carrier::Detached { until: now };
+            self.timers.clear(until, Timer::ResumeExpires(id));
+            self.timers.set(now, Timer::ResumeExpires(id));
         }
     }
 
