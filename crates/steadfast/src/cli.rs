@@ -72,6 +72,8 @@ pub(crate) enum Command {
 pub(crate) enum Page {
     /// docs/configuration.md
     Configuration,
+    /// docs/commands.md
+    Commands,
 }
 
 /// Which configuration.

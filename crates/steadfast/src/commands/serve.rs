@@ -23,7 +23,9 @@ pub(super) fn serve_with(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let around = Surroundings { layers: layers.clone(), level: logging::start(&config.log) };
     let result = runtime.block_on(async {
+        let impatient = tokio::spawn(serve::end_while_starting());
         let service = serve::start(config).await?;
+        impatient.abort();
         tracing::info!(domains = ?config.domains, data = %config.runtime_dir.display(), "the \
             service is ready");
         started(&service).await?;

@@ -103,6 +103,15 @@ pub(crate) async fn start(config: &Config) -> Result<Service> {
     Ok(Service { server, mux, tls, instance, replacements, signals, socket, tasks })
 }
 
+/// Ends the process when a signal asks for it before the service runs; opening a large store may take its time.
+pub(crate) async fn end_while_starting() {
+    if let Ok(mut signals) = Signals::watch() {
+        signals.until_end().await;
+        crate::terminal::complain("ended by a signal while starting; nothing is lost");
+        std::process::exit(1);
+    }
+}
+
 impl Service {
     /// SHA-256 of the certificate.
     pub(crate) fn fingerprint(&self) -> String {

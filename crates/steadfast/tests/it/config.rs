@@ -77,17 +77,16 @@ fn the_printed_default_file_is_accepted() {
 }
 
 #[test]
-fn the_documented_configuration_is_the_present_one() {
-    let text = Dir::new().run("documentation configuration").done();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
-    if std::env::var_os("STEADFAST_BLESS").is_some() {
-        std::fs::write(&path, &text).unwrap();
+fn the_generated_pages_of_the_documentation_are_the_present_ones() {
+    for page in ["configuration", "commands"] {
+        let text = Dir::new().run(&format!("documentation {page}")).done();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/{page}.md"));
+        if std::env::var_os("STEADFAST_BLESS").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(written, text, "STEADFAST_BLESS=1 writes docs/{page}.md anew");
     }
-    let page = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(
-        page, text,
-        "run this test with STEADFAST_BLESS=1 to write docs/configuration.md anew"
-    );
 }
 
 #[test]
