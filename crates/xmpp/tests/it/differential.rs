@@ -5,73 +5,63 @@ use crate::framing::{HEADER, frames};
 use proptest::prelude::*;
 use rxml::error::EndOrError;
 use rxml::{Event, Options, Parse, Parser, WithOptions};
-use std::fmt::Write;
 use xmpp::xml::{Element, Frame, Node};
 
-/// One line per element: depth, namespace, name, sorted attributes, text.
-type Tree = Vec<String>;
-
-fn line(
+/// One element of a tree: depth, namespace and name, sorted attributes, text.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Seen {
     depth: usize,
-    ns: &str,
-    name: &str,
-    mut attrs: Vec<(String, String, String)>,
-    text: &str,
-) -> String {
-    attrs.sort();
-    let mut line = format!("{depth} {{{ns}}}{name}");
-    for (ns, name, value) in attrs {
-        write!(line, " {{{ns}}}{name}={value:?}").expect("a string takes all");
-    }
-    line + &format!(" {text:?}")
-}
-
-/// An element that is still open, with its place in the order of elements.
-struct Open {
-    order: usize,
-    ns: String,
-    name: String,
+    name: (String, String),
     attrs: Vec<(String, String, String)>,
     text: String,
 }
+
+impl Seen {
+    /// All in one text, as `tests/expat/bless.py` writes it.
+    pub(crate) fn fields(&self) -> String {
+        let mut fields = vec![self.depth.to_string(), self.name.0.clone(), self.name.1.clone()];
+        for (ns, name, value) in &self.attrs {
+            fields.extend([ns.clone(), name.clone(), value.clone()]);
+        }
+        fields.push(self.text.clone());
+        fields.join("\u{1}")
+    }
+}
+
+/// Elements below the header in the order of their tags.
+type Tree = Vec<Seen>;
 
 /// What `rxml` makes of it: the tree below the header, `None` when it refuses.
 fn theirs(input: &[u8]) -> Option<Tree> {
     let options = Options { max_token_length: 1 << 20, ..Options::default() };
     let mut parser = Parser::with_options(options);
     let mut rest = input;
-    let mut open: Vec<Open> = Vec::new();
-    let mut tree: Vec<(usize, String)> = Vec::new();
-    let mut started = 0;
+    let mut tree: Tree = Vec::new();
+    let mut open: Vec<usize> = Vec::new();
     loop {
         match parser.parse(&mut rest, true) {
             Ok(Some(Event::XmlDeclaration(..))) => (),
             Ok(Some(Event::StartElement(_, (ns, name), attrs))) => {
-                let attrs = attrs
-                    .iter()
-                    .map(|((ns, name), v)| (ns.to_string(), name.to_string(), v.clone()));
-                let (ns, name) = (ns.to_string(), name.to_string());
-                let attrs = attrs.collect();
-                open.push(Open { order: started, ns, name, attrs, text: String::new() });
-                started += 1;
+                let all = attrs.iter();
+                let mut attrs: Vec<_> = all
+                    .map(|((ns, name), v)| (ns.to_string(), name.to_string(), v.clone()))
+                    .collect();
+                attrs.sort();
+                let name = (ns.to_string(), name.to_string());
+                tree.push(Seen { depth: open.len(), name, attrs, text: String::new() });
+                open.push(tree.len() - 1);
             }
-            Ok(Some(Event::Text(_, text))) => open.last_mut()?.text.push_str(&text),
-            Ok(Some(Event::EndElement(_))) => {
-                let Open { order, ns, name, attrs, text } = open.pop()?;
-                if order > 0 {
-                    tree.push((order, line(open.len(), &ns, &name, attrs, &text)));
-                }
-            }
+            Ok(Some(Event::Text(_, text))) => tree[*open.last()?].text.push_str(&text),
+            Ok(Some(Event::EndElement(_))) => _ = open.pop()?,
             Ok(None) => break,
             Err(EndOrError::NeedMoreData | EndOrError::Error(_)) => return None,
         }
     }
-    tree.sort();
-    Some(tree.into_iter().map(|(_, line)| line).collect())
+    Some(tree.split_off(1))
 }
 
 /// What we make of it, and the condition when we refuse.
-fn ours(input: &[u8], slice: usize) -> Result<Tree, String> {
+pub(crate) fn ours(input: &[u8], slice: usize) -> Result<Tree, String> {
     let (frames, error) = frames(input, slice);
     match error {
         Some(condition) => return Err(condition),
@@ -100,17 +90,24 @@ fn walk<'a>(node: Node<'a>, outer: &mut Vec<Node<'a>>, tree: &mut Tree) {
         Some((prefix, local)) => (ns_of(prefix), local.to_owned(), value.into_owned()),
         None => (String::new(), name.to_owned(), value.into_owned()),
     });
-    tree.push(line(outer.len(), node.ns(), node.name(), attrs.collect(), &node.text()));
+    let mut attrs: Vec<_> = attrs.collect();
+    attrs.sort();
+    let name = (node.ns().to_owned(), node.name().to_owned());
+    tree.push(Seen { depth: outer.len(), name, attrs, text: node.text().into_owned() });
     for child in node.children() {
         walk(child, outer, tree);
     }
     outer.pop();
 }
 
-/// What we refuse though XML allows it, or the other way round.
+/// Refused though XML allows it: text between stanzas, and what is beyond a limit.
+pub(crate) fn differs_from_xml(condition: &str) -> bool {
+    matches!(condition, "bad-format" | "policy-violation")
+}
+
+/// Where `rxml` and we part.
 fn differs_on_purpose(input: &[u8], condition: Option<&str>) -> bool {
-    // Text between stanzas, and limits.
-    matches!(condition, Some("bad-format" | "policy-violation"))
+    condition.is_some_and(differs_from_xml)
         // `rxml` 0.14 loses or refuses a carriage return that stands alone in a value; expat 2 agrees with us.
         || input.windows(2).any(|w| w[0] == b'\r' && w[1] != b'\n')
         // `rxml` lets the namespace of `xmlns` be the default one, which XML Names §3 forbids.
@@ -140,7 +137,7 @@ fn compare(input: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn in_stream(body: &[u8]) -> Vec<u8> {
+pub(crate) fn in_stream(body: &[u8]) -> Vec<u8> {
     [HEADER.as_bytes(), body, b"</stream:stream>"].concat()
 }
 

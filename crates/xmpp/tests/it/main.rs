@@ -7,6 +7,7 @@ mod bounded;
 mod corpus;
 mod differential;
 mod elements;
+mod expat;
 mod forbidden;
 mod framing;
 mod limits;
