@@ -13,7 +13,7 @@
 use crate::backup::{BackupError, BackupJob};
 use crate::disk::Disk;
 use crate::log::Segments;
-use crate::shared::{Job, Record, Shared, Work};
+use crate::shared::{Record, Shared, Work};
 use crate::tables::{ApplyError, CheckpointMode, Tables};
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
@@ -48,16 +48,22 @@ impl Applier {
         match self.shared.next() {
             Work::End => return Err(End),
             Work::Apply(records) => self.apply(connection, &records)?,
-            Work::Do(Job::Flush(done)) => {
-                let records = self.shared.take();
+            Work::Flush(records, number) => {
                 self.apply(connection, &records)?;
                 self.checkpoint(connection, CheckpointMode::Truncate);
-                let _ = done.send(());
+                self.keep_house(connection);
+                self.shared.flushed(number);
             }
-            Work::Do(Job::Backup(job)) => self.backup(connection, job)?,
+            Work::Backup(job) => self.backup(connection, job)?,
             Work::Rest => {
                 self.checkpoint(connection, CheckpointMode::Truncate);
                 let _ = connection.execute_batch("PRAGMA shrink_memory");
+            }
+            // What is not applied keeps segments from being used again.
+            Work::Look if self.is_scarce() => {
+                self.tell_room(true);
+                let records = self.shared.take();
+                self.apply(connection, &records)?;
             }
             Work::Look => {}
         }
@@ -104,6 +110,10 @@ impl Applier {
             self.checkpoint(connection, CheckpointMode::Truncate);
             scarce = self.is_scarce();
         }
+        self.tell_room(scarce);
+    }
+
+    fn tell_room(&self, scarce: bool) {
         match (self.shared.set_scarce(scarce), scarce) {
             (false, true) => tracing::warn!("little room is left for the store; free space"),
             (true, false) => tracing::info!("there is room for the store again"),

@@ -6,7 +6,7 @@
 
 use crate::epoch::{EpochFile, lock};
 use crate::schema::{FILE_NAME, Meta, check_format, explain, open_reader, to_sql};
-use crate::shared::{Job, Shared};
+use crate::shared::Shared;
 use im_store::OpenError;
 use rusqlite::backup::{Backup, Progress, StepResult};
 use rusqlite::{Connection, OpenFlags};
@@ -147,7 +147,7 @@ impl Backups {
         progress: &mut dyn FnMut(CopyProgress),
     ) -> Result<(), BackupError> {
         let (tell, told) = channel();
-        self.shared.ask(Job::Backup(BackupJob { partial: partial.into(), tell }));
+        self.shared.ask_for_backup(BackupJob { partial: partial.into(), tell });
         for message in told {
             match message {
                 Told::Progress(so_far) => progress(so_far),

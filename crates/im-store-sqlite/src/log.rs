@@ -13,6 +13,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Segments kept ready beside the one being written.
 const SPARES: usize = 2;
 
+/// A record that is durable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Appended {
+    pub(crate) lsn: u64,
+    /// It begins another segment: one more should be provided.
+    pub(crate) switched: bool,
+}
+
 /// Why a record was not appended.
 #[derive(Debug)]
 pub(crate) enum AppendError {
@@ -159,10 +167,11 @@ impl Log {
         Ok(Self { segments, active, offset: BLOCK as u64, last_lsn })
     }
 
-    /// Makes a record durable and returns its number. Its payload begins at [`HEAD`]; the rest is filled in here.
-    pub(crate) fn append(&mut self, record: &mut Vec<u8>) -> Result<u64, AppendError> {
+    /// Makes a record durable. Its payload begins at [`HEAD`]; the rest is filled in here.
+    pub(crate) fn append(&mut self, record: &mut Vec<u8>) -> Result<Appended, AppendError> {
         let length = record_length(record.len() - HEAD) as u64;
-        if self.offset + length > self.active.length {
+        let switched = self.offset + length > self.active.length;
+        if switched {
             self.switch(length)?;
         }
         let lsn = self.last_lsn + 1;
@@ -171,7 +180,7 @@ impl Log {
         self.active.file.sync().map_err(AppendError::Broken)?;
         self.offset += length;
         self.last_lsn = lsn;
-        Ok(lsn)
+        Ok(Appended { lsn, switched })
     }
 
     fn switch(&mut self, length: u64) -> Result<(), AppendError> {

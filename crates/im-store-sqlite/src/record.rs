@@ -25,7 +25,7 @@ const MAGIC: &[u8; 8] = b"SFredo\0\x01";
 pub(crate) struct SegmentId {
     /// Instance that writes it.
     pub(crate) epoch: u64,
-    /// Its place among the segments of the epoch.
+    /// Tells it from the other segments of the epoch, also from itself before it was used again.
     pub(crate) number: u64,
 }
 

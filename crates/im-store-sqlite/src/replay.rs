@@ -26,7 +26,7 @@ pub(crate) enum ReplayError {
 /// The segments of a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// With a valid header, in order.
+    /// With a valid header, by epoch and number.
     pub(crate) segments: Vec<(SegmentId, String)>,
     /// Other log files, left by a crash while they were made.
     pub(crate) stray: Vec<String>,
@@ -68,7 +68,7 @@ impl Found {
         mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
     ) -> Result<u64, E> {
         let mut last: Option<u64> = None;
-        for (id, name) in self.segments.iter().filter(|(id, _)| id.epoch == epoch) {
+        for (_, id, name) in self.in_order(disk, epoch)? {
             let segment = read_whole(disk, name)?;
             let mut offset = BLOCK;
             while offset < segment.len() {
@@ -79,7 +79,7 @@ impl Found {
                 };
                 let expected = last.map_or(lsn.min(applied + 1), |last| last + 1);
                 if lsn != expected {
-                    let name = name.clone();
+                    let name = name.to_owned();
                     return Err(ReplayError::Damaged { expected, found: lsn, name }.into());
                 }
                 if lsn > applied {
@@ -90,6 +90,25 @@ impl Found {
             }
         }
         Ok(last.unwrap_or(applied).max(applied))
+    }
+
+    /// The epoch's segments that hold records, in the order of these. Segments are prepared by one thread and taken by
+    /// another; so their numbers tell them apart and no more.
+    fn in_order(
+        &self,
+        disk: &dyn Disk,
+        epoch: u64,
+    ) -> Result<Vec<(u64, SegmentId, &str)>, ReplayError> {
+        let mut order = Vec::new();
+        for (id, name) in self.segments.iter().filter(|(id, _)| id.epoch == epoch) {
+            let segment = read_whole(disk, name)?;
+            let mut blocks = (BLOCK..segment.len()).step_by(BLOCK);
+            if let Some((first, _)) = blocks.find_map(|offset| id.record_at(&segment, offset)) {
+                order.push((first, *id, name.as_str()));
+            }
+        }
+        order.sort_unstable();
+        Ok(order)
     }
 }
 

@@ -136,7 +136,7 @@ fn tune_writer(connection: &Connection, cache_kib: u32) -> rusqlite::Result<()> 
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = NORMAL;
          PRAGMA wal_autocheckpoint = 0;
-         PRAGMA busy_timeout = 5000;
+         PRAGMA busy_timeout = 1000;
          PRAGMA cache_size = -{cache_kib};
          PRAGMA cache_spill = OFF;
          PRAGMA foreign_keys = OFF;

@@ -9,7 +9,6 @@ use crate::backup::BackupJob;
 use crate::record::HEAD;
 use im_store::{CommitError, ReadError, Room};
 use std::mem;
-use std::sync::mpsc::Sender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,23 +32,16 @@ impl Record {
     }
 }
 
-/// What an applier is asked to do beside applying.
-#[derive(Debug)]
-pub(crate) enum Job {
-    /// Apply everything and leave an empty write-ahead log.
-    Flush(Sender<()>),
-    /// Copy the tables.
-    Backup(BackupJob),
-}
-
 /// The next thing for the applier.
 #[derive(Debug)]
 pub(crate) enum Work {
     Apply(Vec<Record>),
-    Do(Job),
+    /// Apply, and make durable, so that log segments are given back; then say [`Shared::flushed`] with this number.
+    Flush(Vec<Record>, u64),
+    Backup(BackupJob),
     /// Nothing to apply for a while.
     Rest,
-    /// It is time to look whether there is room again.
+    /// It is time to look whether there is room.
     Look,
     End,
 }
@@ -78,7 +70,12 @@ struct State {
     applied: u64,
     /// A read waits for this record.
     wanted: u64,
-    jobs: Vec<Job>,
+    backups: Vec<BackupJob>,
+    /// Flushes asked for and done, counted.
+    flush_wanted: u64,
+    flush_done: u64,
+    /// A log segment is full: another has to be provided.
+    look: bool,
     scarce: bool,
     rested: bool,
     /// What keeps the applier from going on, for now.
@@ -163,9 +160,35 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn ask(&self, job: Job) {
-        self.lock().jobs.push(job);
+    pub(crate) fn ask_for_backup(&self, job: BackupJob) {
+        self.lock().backups.push(job);
         self.work.notify_one();
+    }
+
+    /// Asks the applier to look for room soon.
+    pub(crate) fn look(&self) {
+        self.lock().look = true;
+        self.work.notify_one();
+    }
+
+    /// Until everything committed is durable in the tables and its log segments are given back. Whether it is.
+    pub(crate) fn flush(&self) -> bool {
+        let mut state = self.lock();
+        state.flush_wanted += 1;
+        let number = state.flush_wanted;
+        self.work.notify_one();
+        while state.flush_done < number {
+            if state.broken.is_some() || state.trouble.is_some() || state.ending {
+                return false;
+            }
+            state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        true
+    }
+
+    pub(crate) fn flushed(&self, number: u64) {
+        self.lock().flush_done = number;
+        self.done.notify_all();
     }
 
     /// The next thing for the applier. It waits …
@@ -176,8 +199,8 @@ impl Shared {
             if state.ending {
                 return Work::End;
             }
-            if let Some(job) = state.jobs.pop() {
-                return Work::Do(job);
+            if let Some(work) = state.asked() {
+                return work;
             }
             let due = state.since.map(|since| since + self.apply_interval);
             let wait = match due {
@@ -260,8 +283,8 @@ impl Shared {
     pub(crate) fn end(&self) {
         let mut state = self.lock();
         state.ending = true;
-        // Whoever waits for a job is told by its channel's end.
-        state.jobs.clear();
+        // Whoever waits for a backup is told by its channel's end.
+        state.backups.clear();
         drop(state);
         self.work.notify_all();
         self.done.notify_all();
@@ -269,6 +292,17 @@ impl Shared {
 }
 
 impl State {
+    /// What somebody waits for, before what is due.
+    fn asked(&mut self) -> Option<Work> {
+        if self.flush_wanted > self.flush_done {
+            return Some(Work::Flush(self.take(), self.flush_wanted));
+        }
+        if mem::take(&mut self.look) {
+            return Some(Work::Look);
+        }
+        self.backups.pop().map(Work::Backup)
+    }
+
     fn take(&mut self) -> Vec<Record> {
         self.taken_bytes += mem::take(&mut self.pending_bytes);
         self.since = None;

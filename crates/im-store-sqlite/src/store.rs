@@ -4,12 +4,12 @@ use crate::applier::Applier;
 use crate::backup::Backups;
 use crate::disk::{Disk, Folder};
 use crate::epoch::{EpochFile, lock};
-use crate::log::{AppendError, Log, Segments};
+use crate::log::{AppendError, Appended, Log, Segments};
 use crate::reader::{SqliteReader, recovered};
 use crate::record::{HEAD, PAYLOAD_MAX};
 use crate::replay::{Found, ReplayError};
 use crate::schema::{FILE_NAME, Meta, open_writer};
-use crate::shared::{Job, Record, Shared};
+use crate::shared::{Record, Shared};
 use crate::tables::{ApplyError, CheckpointMode, Tables};
 use crate::{LOG_FOLDER, Options};
 use im_store::{
@@ -19,7 +19,6 @@ use rusqlite::Connection;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 
 /// Records applied in one transaction while the log is replayed, bytes.
@@ -145,10 +144,8 @@ impl SqliteStore {
 
     /// Ends after everything is in the tables, so that the next instance has no log to read.
     pub fn close(self) {
-        let (done, wait) = channel();
-        self.shared.ask(Job::Flush(done));
         // An applier that cannot is no loss: the log has everything.
-        let _ = wait.recv();
+        self.shared.flush();
     }
 
     fn check_epoch(&self) -> Result<(), CommitError> {
@@ -171,8 +168,18 @@ impl SqliteStore {
                 "a batch of {payload_length} bytes is too large"
             )));
         }
-        match self.log.append(&mut bytes) {
-            Ok(lsn) => Ok(Record { lsn, bytes, payload_length }),
+        let mut appended = self.log.append(&mut bytes);
+        if matches!(appended, Err(AppendError::Full(_))) && self.shared.flush() {
+            // Segments that only waited for the applier have been given back.
+            appended = self.log.append(&mut bytes);
+        }
+        match appended {
+            Ok(Appended { lsn, switched }) => {
+                if switched {
+                    self.shared.look();
+                }
+                Ok(Record { lsn, bytes, payload_length })
+            }
             Err(AppendError::Full(error)) => Err(CommitError::Full(error.to_string())),
             Err(AppendError::Broken(error)) => {
                 let why = format!("writing the log: {error}");

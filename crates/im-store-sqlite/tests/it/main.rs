@@ -2,4 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod backups;
 mod conformance;
+mod crashes;
+mod disk;
+mod full;
+mod opening;

@@ -1,0 +1,116 @@
+//! A full disk: refused, nothing lost, and over as soon as there is room (row 46 of the attack list).
+
+use crate::disk::SimDisk;
+use im_store::{AccountId, ArchiveFilter};
+use im_store::{Batch, CommitError, Query, Reader, Reply, Room, StanzaId, Store, Write};
+use im_store_sqlite::{Options, SqliteStore};
+use rusqlite::Connection;
+use std::sync::Arc;
+use std::time::Duration;
+use xmpp::jid::BareJid;
+
+const SEGMENT: u64 = 64 << 10;
+
+fn options() -> Options {
+    Options {
+        segment_bytes: SEGMENT,
+        apply_interval: Duration::from_secs(3600),
+        unapplied_bytes_max: 64 << 20,
+        reserve_bytes: 0,
+        ..Options::default()
+    }
+}
+
+fn message(id: u64) -> Batch {
+    let (account, id) = (AccountId(1), StanzaId(id));
+    let peer = BareJid::parse("juliet@example.org").unwrap();
+    Batch {
+        writes: vec![
+            Write::Stanza { id, bytes: vec![b'x'; 3000].into(), archived: true },
+            Write::Archive { account, id, peer, peer_resource: None },
+        ],
+    }
+}
+
+fn archived(store: &SqliteStore) -> u64 {
+    let (account, filter) = (AccountId(1), ArchiveFilter::default());
+    let query = Query::Archive { account, filter, max: 0, from_end: false, count: true };
+    match store.reader().unwrap().read(&query).unwrap() {
+        Reply::Archive(page) => page.total.unwrap(),
+        other => panic!("an archive was asked, not {other:?}"),
+    }
+}
+
+/// Commits until the store refuses; gives how many were committed, and how many of them were warned.
+fn fill(store: &mut SqliteStore, from: u64) -> (u64, u64) {
+    let (mut committed, mut warned) = (0, 0);
+    loop {
+        match store.commit(&message(from + committed)) {
+            Ok(found) => warned += u64::from(found.room == Room::Scarce),
+            Err(CommitError::Full(_)) => return (committed, warned),
+            Err(error) => panic!("neither committed nor full: {error}"),
+        }
+        committed += 1;
+        assert!(committed < 1000, "the disk never fills up");
+    }
+}
+
+#[test]
+fn a_log_that_cannot_grow_warns_then_refuses_and_goes_on_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = SimDisk::new(1);
+    disk.set_capacity(5 * SEGMENT);
+    let mut store = SqliteStore::open_on(dir.path(), Arc::new(disk.clone()), &options()).unwrap();
+    // As long as SQLite is kept from writing, no segment can be given back.
+    let holder = Connection::open(dir.path().join("store.db")).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (committed, warned) = fill(&mut store, 1);
+    // Five segments of fifteen records.
+    assert_eq!(committed, 75);
+    assert!(warned > 0, "it was never said that room is scarce");
+    assert!(matches!(store.commit(&message(1000)), Err(CommitError::Full(_))));
+    holder.execute_batch("COMMIT").unwrap();
+    // The refused batch left nothing behind: the same id is taken.
+    while let Err(error) = store.commit(&message(committed + 1)) {
+        assert!(matches!(error, CommitError::Full(_)), "{error}");
+    }
+    assert_eq!(archived(&store), committed + 1);
+    drop(store);
+    let store = SqliteStore::open_on(dir.path(), Arc::new(disk), &options()).unwrap();
+    assert_eq!(archived(&store), committed + 1);
+}
+
+#[test]
+fn segments_that_only_wait_for_the_applier_are_no_reason_to_refuse() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = SimDisk::new(1);
+    disk.set_capacity(3 * SEGMENT);
+    let mut store = SqliteStore::open_on(dir.path(), Arc::new(disk), &options()).unwrap();
+    for id in 1..=300 {
+        store.commit(&message(id)).unwrap();
+    }
+    assert_eq!(archived(&store), 300);
+}
+
+#[test]
+fn little_free_space_is_reported_and_its_end_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = SimDisk::new(1);
+    disk.set_capacity(20 * SEGMENT);
+    let options = Options { reserve_bytes: 10 * SEGMENT, ..options() };
+    let mut store = SqliteStore::open_on(dir.path(), Arc::new(disk.clone()), &options).unwrap();
+    store.commit(&message(1)).unwrap();
+    assert_eq!(archived(&store), 1);
+    disk.set_capacity(11 * SEGMENT);
+    let mut id = 1;
+    let mut commit_until = |room| {
+        while store.commit(&message(id + 1)).unwrap().room != room {
+            id += 1;
+            assert_eq!(archived(&store), id);
+        }
+        id += 1;
+    };
+    commit_until(Room::Scarce);
+    disk.set_capacity(20 * SEGMENT);
+    commit_until(Room::Plenty);
+}
