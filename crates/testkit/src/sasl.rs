@@ -8,7 +8,9 @@ use anyhow::{Context, Result, bail, ensure};
 use aws_lc_rs::{digest, hmac, pbkdf2, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
 
 /// A mechanism this client can do, strongest last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,7 +66,7 @@ impl Mechanism {
 }
 
 /// The hash of a SCRAM mechanism.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hash {
     /// SHA-1.
     Sha1,
@@ -104,6 +106,19 @@ impl Hash {
     }
 }
 
+/// Salted passwords already computed, by everything they depend on.
+type Salted = HashMap<(Hash, String, Vec<u8>, NonZeroU32), Vec<u8>>;
+
+/// The salted password, computed once: a load generator that logs in thousands of times needs its CPU for other things.
+fn salted_once(hash: Hash, password: &str, salt: &[u8], iterations: NonZeroU32) -> Vec<u8> {
+    static CACHE: Mutex<Option<Salted>> = Mutex::new(None);
+    let key = (hash, password.to_owned(), salt.to_owned(), iterations);
+    let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    let cache = cache.get_or_insert_default();
+    let compute = || hash.salted_password(password, salt, iterations);
+    cache.entry(key).or_insert_with(compute).clone()
+}
+
 /// A random printable token.
 pub fn random_token() -> String {
     let mut bytes = [0u8; 18];
@@ -120,7 +135,6 @@ pub struct Exchange {
     client_first_bare: String,
     nonce: String,
     server_signature: Option<Vec<u8>>,
-    salted: Option<Vec<u8>>,
 }
 
 impl Exchange {
@@ -158,20 +172,8 @@ impl Exchange {
             client_first_bare,
             nonce,
             server_signature: None,
-            salted: None,
         };
         Ok((exchange, initial.into_bytes()))
-    }
-
-    /// Uses a salted password computed earlier instead of the password, to save a load generator's CPU.
-    #[must_use]
-    pub fn with_salted_password(mut self, salted: Option<Vec<u8>>) -> Self {
-        self.salted = salted;
-        self
-    }
-    /// The salted password, once computed.
-    pub fn salted_password(&self) -> Option<&[u8]> {
-        self.salted.as_deref()
     }
 
     /// Answers the server's challenge.
@@ -192,10 +194,7 @@ impl Exchange {
         let iterations = iterations.context("no iteration count in the server's first message")?;
         ensure!(nonce.starts_with(&self.nonce) && nonce.len() > self.nonce.len(), "not our nonce");
         let hash = self.mechanism.hash();
-        let salted = match self.salted.take() {
-            Some(salted) => salted,
-            None => hash.salted_password(&self.password, &salt, iterations),
-        };
+        let salted = salted_once(hash, &self.password, &salt, iterations);
         let mut binding = self.gs2_header.clone().into_bytes();
         binding.extend_from_slice(&self.binding_data);
         let without_proof = format!("c={},r={nonce}", BASE64.encode(binding));
@@ -205,7 +204,6 @@ impl Exchange {
         let proof: Vec<u8> = client_key.iter().zip(&signature).map(|(a, b)| a ^ b).collect();
         let server_key = hash.hmac(&salted, b"Server Key");
         self.server_signature = Some(hash.hmac(&server_key, auth.as_bytes()));
-        self.salted = Some(salted);
         Ok(format!("{without_proof},p={}", BASE64.encode(proof)).into_bytes())
     }
 

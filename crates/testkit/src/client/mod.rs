@@ -260,6 +260,16 @@ impl Client {
         self.send_raw(b"</stream:stream>").await?;
         self.expect_end().await.map(drop)
     }
+    /// Gives the bare connection to somebody who reads it more cheaply, with the number of stanzas handled so far.
+    /// Nothing may be on its way: call [`Client::sync`] first.
+    pub fn into_connection(mut self) -> Result<(Box<dyn Bytes>, u32)> {
+        let handled = self.sm.as_ref().map_or(0, |sm| sm.handled);
+        match std::mem::replace(&mut self.wire, Wire::Gone) {
+            Wire::Tcp(tcp) => Ok((Box::new(tcp), handled)),
+            Wire::Tls(tls) => Ok((tls, handled)),
+            Wire::Gone => bail!("the connection is gone"),
+        }
+    }
     /// Drops the connection without a word, as a phone in a tunnel does.
     pub fn drop_connection(&mut self) {
         self.wire = Wire::Gone;

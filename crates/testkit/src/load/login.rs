@@ -1,0 +1,64 @@
+//! Logins, one after the other on several connections at once.
+
+use super::{Meter, Row, Size, login_of, runtime};
+use crate::client::Client;
+use crate::sasl::Mechanism;
+use crate::server::{Kind, Server, Setup};
+use crate::transport::Security;
+use anyhow::Result;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Logins under way at any time.
+const AT_ONCE: usize = 8;
+/// Accounts taken in turn by each.
+const ACCOUNTS_EACH: usize = 8;
+
+/// One run on a fresh server.
+pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
+    let users: Vec<String> = (0..AT_ONCE * ACCOUNTS_EACH).map(|n| format!("login{n}")).collect();
+    let server = Server::start(&Setup::new(kind, users.clone()))?;
+    let seconds = size.seconds;
+    let row = runtime()?.block_on(async {
+        let done = Arc::new(AtomicU64::new(0));
+        let mut tasks = Vec::new();
+        for chunk in users.chunks(ACCOUNTS_EACH) {
+            let chunk = chunk.to_vec();
+            let (endpoint, done) = (server.endpoint(Security::DirectTls), Arc::clone(&done));
+            tasks.push(tokio::spawn(async move {
+                for user in chunk.iter().cycle() {
+                    let mut login = login_of(user);
+                    login.mechanism = Some(Mechanism::ScramSha1);
+                    Client::login(&endpoint, &login).await?.close().await?;
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+                anyhow::Ok(())
+            }));
+        }
+        // Each account once, so that our own share (the salted password) is computed before it counts.
+        while done.load(Ordering::Relaxed) < users.len() as u64 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            anyhow::ensure!(
+                !tasks.iter().all(tokio::task::JoinHandle::is_finished),
+                "all logins fail"
+            );
+        }
+        let meter = Meter::start(&server);
+        let before = done.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let logins = done.load(Ordering::Relaxed) - before;
+        let (cpu, wall) = meter.stop(&server);
+        for task in tasks {
+            if task.is_finished() {
+                task.await??;
+            } else {
+                task.abort();
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
+        let logins = logins as f64;
+        anyhow::Ok(Row::new("TLS, SCRAM-SHA-1", vec![logins / cpu, logins / wall]))
+    })?;
+    Ok(vec![row])
+}

@@ -1,0 +1,84 @@
+//! A few accounts change their presence, many contacts see it.
+
+use super::lean::Lean;
+use super::{Meter, Row, Size, TRANSPORTS, log_in_all, runtime};
+use crate::client::subscribe;
+use crate::server::{Kind, Server, Setup};
+use crate::transport::Security;
+use anyhow::Result;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Changes of one account that may be under way.
+const WINDOW: u32 = 4;
+
+/// One run: plain, then TLS, each on a fresh server.
+pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
+    TRANSPORTS.iter().map(|(name, security)| one(kind, name, *security, size)).collect()
+}
+
+fn one(kind: Kind, name: &str, security: Security, size: &Size) -> Result<Row> {
+    let contacts: Vec<String> = (0..size.contacts).map(|n| format!("contact{n}")).collect();
+    let stars: Vec<String> = (0..size.stars).map(|n| format!("star{n}")).collect();
+    let server = Server::start(&Setup::new(kind, [contacts.clone(), stars.clone()].concat()))?;
+    runtime()?.block_on(async {
+        let mut contacts = log_in_all(&server, security, &contacts).await?;
+        let mut stars = log_in_all(&server, security, &stars).await?;
+        for client in contacts.iter_mut().chain(&mut stars) {
+            client.come_online().await?;
+        }
+        for contact in &mut contacts {
+            for star in &mut stars {
+                subscribe(contact, star).await?;
+            }
+        }
+        let delivered = Arc::new(AtomicU64::new(0));
+        let mut tasks = Vec::new();
+        for contact in contacts {
+            let mut lean = Lean::new(contact).await?;
+            let delivered = Arc::clone(&delivered);
+            tasks.push(tokio::spawn(async move {
+                loop {
+                    let brought = lean.read(|_| {}).await?;
+                    delivered.fetch_add(u64::from(brought.stanzas), Ordering::Relaxed);
+                }
+            }));
+        }
+        for star in stars {
+            tasks.push(tokio::spawn(change_for_ever(Lean::new(star).await?)));
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let meter = Meter::start(&server);
+        let before = delivered.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(size.seconds)).await;
+        let count = delivered.load(Ordering::Relaxed) - before;
+        let (cpu, wall) = meter.stop(&server);
+        for task in tasks {
+            if task.is_finished() {
+                task.await??;
+            } else {
+                task.abort();
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
+        let count = count as f64;
+        Ok(Row::new(name, vec![count / cpu, count / wall]))
+    })
+}
+
+/// Changes its presence, and asks the server something after each change to know that it has been handled.
+async fn change_for_ever(mut lean: Lean) -> Result<()> {
+    let (mut sent, mut own_presence_and_answers) = (0u32, 0u32);
+    loop {
+        // Each change comes back to its author once, and each question has one answer.
+        while sent * 2 < own_presence_and_answers + WINDOW * 2 {
+            sent += 1;
+            let change = format!(
+                "<presence><status>number {sent}</status></presence><iq type='get' id='p{sent}'><ping xmlns='urn:xmpp:ping'/></iq>"
+            );
+            lean.send(change.as_bytes()).await?;
+        }
+        own_presence_and_answers += lean.read(|_| {}).await?.stanzas;
+    }
+}
