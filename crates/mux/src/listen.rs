@@ -7,7 +7,6 @@ use crate::admission::{AcceptBudget, Admission, Refusal};
 use crate::config::{ListenerConfig, ListenerKind};
 use crate::connection::{Connection, Shared};
 use crate::socket;
-use crate::tls::handshake;
 use link::{ConnFacts, ConnId};
 use std::future::poll_fn;
 use std::io;
@@ -120,7 +119,7 @@ impl Entrance {
         let connection = Connection::new(shared, conn, stream, facts, admitted);
         match config.kind {
             ListenerKind::C2s => connection.spawn(),
-            ListenerKind::C2sTls => handshake::spawn(connection),
+            ListenerKind::C2sTls => connection.begins_with_tls().spawn(),
         }
     }
 }

@@ -3,8 +3,9 @@
 //! ```text
 //!            ┌──────────────── handshake (tls::handshake, a task of its own) ◄─────┐
 //!            ▼                                                                     │
-//!  accept ► Open ──violation, </stream>──► Deaf ──┐                                │
-//!            │ └──────────────────────────────────┼── StartTls written ► Upgrading ┘
+//!  accept ► Open ──violation, </stream>──► Deaf ──┐                                │ hello
+//!      │     │ └──────────────────────────────────┼─ StartTls written ──► Upgrading ┘
+//!      └─────┼── XEP-0368 ────────────────────────┼──────────────────────────▲
 //!            │                                    │
 //!            ├── last words written ◄─────────────┤
 //!            ▼                                    │
@@ -37,6 +38,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
@@ -65,7 +67,7 @@ enum Phase {
     Open,
     /// Reads no more; writes until the server closes.
     Deaf,
-    /// `<proceed/>` is written; the handshake comes next.
+    /// `<proceed/>` is written, or TLS comes first: the client's hello is awaited.
     Upgrading,
     /// Our side is closed; what the peer still sends is thrown away until it closes too.
     Lingering(CloseReason),
@@ -149,6 +151,12 @@ impl Connection {
         }
     }
 
+    /// The connection begins with TLS (XEP-0368).
+    pub(crate) fn begins_with_tls(mut self) -> Self {
+        self.phase = Phase::Upgrading;
+        self
+    }
+
     /// Goes on in a task of its own.
     pub(crate) fn spawn(self) {
         tokio::spawn(Task(Some(self)));
@@ -206,12 +214,15 @@ impl Connection {
     fn poll_turns(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         for _ in 0..TURNS_MAX {
             let mut moved = self.heed_alarms(cx);
-            moved |= self.take_orders(cx);
-            moved |= self.write(cx);
             if self.phase == Phase::Upgrading {
-                return Poll::Ready(Next::Handshake);
+                if self.poll_hello(cx).is_ready() {
+                    return Poll::Ready(Next::Handshake);
+                }
+            } else {
+                moved |= self.take_orders(cx);
+                moved |= self.write(cx);
+                moved |= self.read(cx);
             }
-            moved |= self.read(cx);
             moved |= self.report(cx);
             if let Phase::Gone(_) = self.phase
                 && self.reporting.is_done()
@@ -224,6 +235,24 @@ impl Connection {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Waits for the first byte of TLS here, and not in the handshake's task, which is five times as large: peers that
+    /// connect and say nothing are the cheapest attack there is.
+    fn poll_hello(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Poll::Ready(reason) = self.line.poll_end(cx) {
+            self.go(reason);
+            return Poll::Pending;
+        }
+        let mut byte = [0];
+        match self.socket.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+            Poll::Ready(Ok(1..)) => Poll::Ready(()),
+            Poll::Ready(_) => {
+                self.go(CloseReason::PeerGone);
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     fn heed_alarms(&mut self, cx: &mut Context<'_>) -> bool {

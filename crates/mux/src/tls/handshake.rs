@@ -1,4 +1,5 @@
-//! From hello to finished, in a task of its own: what a handshake needs is given back before the connection goes on.
+//! From the first byte of a hello to finished, in a task of its own: what a handshake needs is given back before the
+//! connection goes on.
 //!
 //! The login deadline runs on; bytes do not extend it. Steps that compute wait for one of a few permits, so that a flood of
 //! hellos leaves the thread to established connections between any two of them.
@@ -24,7 +25,7 @@ enum Outcome {
     Failed(CloseReason),
 }
 
-/// Shakes hands on a connection that has written `<proceed/>`, or that begins with TLS; then lets it go on.
+/// Shakes hands on a connection whose first byte of TLS has come; then lets it go on.
 pub(crate) fn spawn(connection: Connection) {
     tokio::spawn(run(connection));
 }
@@ -93,8 +94,6 @@ async fn shake(
     config: &Arc<ServerConfig>,
     permits: &Semaphore,
 ) -> Result<Shaken, HandshakeError> {
-    // A peer that says nothing costs a socket and this task.
-    socket.readable().await?;
     let mut session = Box::new(TlsSession::new(Arc::clone(config))?);
     let mut plain = Vec::new();
     loop {
