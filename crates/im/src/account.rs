@@ -1,6 +1,6 @@
 //! An account in memory: what the store keeps of it, parsed, and the sessions it has.
 
-use crate::features::{archive, blocking, roster};
+use crate::features::{archive, blocking, offline, roster};
 use crate::pipeline::presence::CopyAllowance;
 use bytes::Bytes;
 use im_store::{AccountId, AccountRow, ItemKind, SessionId};
@@ -51,6 +51,8 @@ pub(crate) struct Account {
     pub(crate) sessions: Vec<SessionId>,
     /// Offline stanzas stored.
     pub(crate) offline: u64,
+    /// While they are being handed to a session.
+    pub(crate) handing_over: Option<offline::HandOver>,
     pub(crate) roster: roster::Roster,
     pub(crate) blocked: blocking::BlockList,
     /// Copies of presence it has caused (attack row 26).
@@ -68,6 +70,7 @@ impl Account {
             credentials,
             sessions: Vec::new(),
             offline: 0,
+            handing_over: None,
             roster: roster::Roster::default(),
             blocked: blocking::BlockList::default(),
             copies: CopyAllowance::default(),

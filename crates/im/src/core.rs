@@ -58,6 +58,7 @@ impl Core {
         for id in lost {
             state.end_session(id);
         }
+        state.go_on_handing_over();
         Self { state }
     }
 

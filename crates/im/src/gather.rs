@@ -100,6 +100,11 @@ impl Gathering {
 impl State {
     /// Does the work as soon as everything it needs is here; that may be now.
     pub(crate) fn submit(&mut self, work: Work) {
+        if let Work::Offline { session, account } = &work
+            && !self.hand_over_begins(*session, account)
+        {
+            return;
+        }
         self.advance(Waiting { work, open: 0, asked: false, gathered: Vec::new(), failed: false });
     }
 

@@ -9,6 +9,7 @@ mod account;
 mod admin;
 mod connection;
 pub mod core;
+mod datetime;
 mod entropy;
 pub mod features;
 mod gather;

@@ -411,12 +411,15 @@ impl State {
         if session.is_ending() {
             return;
         }
+        let (priority, since) = (session.priority(), session.since);
         if let Carrier::Detached { until } = session.carrier {
             self.timers.clear(until, Timer::ResumeExpires(id));
         }
         self.clear_question(id);
         self.presence_of_ended(id);
         let Some(session) = self.session_mut(id) else { return };
+        session.priority_at_end = priority.or(session.priority_at_end);
+        session.since = since;
         if let Some(resumer) = session.resumer.take() {
             self.refuse_resume(resumer.conn, sm::failed("item-not-found", None));
         }
@@ -481,7 +484,7 @@ impl State {
             return self.forget_session(id, account);
         };
         for entry in &entries {
-            self.left_over(account, entry);
+            self.left_over(id, account, entry);
         }
         if let Some(session) = self.session_mut(id) {
             session.queue.acknowledge(newest);
@@ -491,12 +494,12 @@ impl State {
     }
 
     /// RFC 6121 §8 for what a session did not take: messages find another way, requests are refused, the rest is void.
-    fn left_over(&mut self, account: &BareJid, entry: &QueuedStanza) {
+    fn left_over(&mut self, id: SessionId, account: &BareJid, entry: &QueuedStanza) {
         if self.has_fault(PlantedFault::LeftOverDropped) {
             return;
         }
         match &entry.content {
-            Content::Stored(..) => self.message_left_over(account, entry),
+            Content::Stored(..) => self.message_left_over(id, account, entry),
             Content::Own(bytes) => {
                 let Ok(element) = Element::parse(bytes.clone()) else { return };
                 let root = element.root();

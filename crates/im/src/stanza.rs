@@ -1,6 +1,7 @@
 //! A stanza as the pipelines see it: addresses parsed, sender stamped, forged children gone.
 
 use crate::features::provenance;
+use crate::options::Options;
 use bytes::Bytes;
 use xmpp::jid::Jid;
 use xmpp::ns;
@@ -29,6 +30,23 @@ pub(crate) enum MessageType {
     Groupchat,
     Headline,
     Normal,
+}
+
+impl MessageType {
+    /// The type of a message; `None` when this is none.
+    pub(crate) fn of(root: Node<'_>) -> Option<Self> {
+        if !root.is("message", ns::CLIENT) {
+            return None;
+        }
+        Some(match root.attr("type").as_deref() {
+            Some("chat") => Self::Chat,
+            Some("error") => Self::Error,
+            Some("groupchat") => Self::Groupchat,
+            Some("headline") => Self::Headline,
+            // RFC 6121 §5.2.2: an unknown type is treated as "normal".
+            _ => Self::Normal,
+        })
+    }
 }
 
 /// RFC 6121 §4.7.1.
@@ -105,7 +123,7 @@ pub(crate) enum Unfit {
 
 impl Stanza {
     /// Accepts an element from the session with this full JID.
-    pub(crate) fn admit(element: &Element, sender: &Jid) -> Result<Self, Unfit> {
+    pub(crate) fn admit(element: &Element, sender: &Jid, options: &Options) -> Result<Self, Unfit> {
         let root = element.root();
         let kind = match kind_of(root) {
             Ok(kind) => kind,
@@ -131,7 +149,7 @@ impl Stanza {
                 None => Unfit::Drop,
             })?;
         }
-        Ok(Self { kind, from: sender.clone(), to, id, element: stamp(element, sender) })
+        Ok(Self { kind, from: sender.clone(), to, id, element: stamp(element, sender, options) })
     }
 
     /// A stanza the server makes. `bytes` carry `from` and `to` already.
@@ -197,14 +215,7 @@ fn kind_of(root: Node<'_>) -> Result<Kind, Option<StanzaError>> {
     let kind = root.attr("type");
     let kind = kind.as_deref();
     match root.name() {
-        "message" => Ok(Kind::Message(match kind {
-            Some("chat") => MessageType::Chat,
-            Some("error") => MessageType::Error,
-            Some("groupchat") => MessageType::Groupchat,
-            Some("headline") => MessageType::Headline,
-            // RFC 6121 §5.2.2: an unknown type is treated as "normal".
-            _ => MessageType::Normal,
-        })),
+        "message" => MessageType::of(root).map(Kind::Message).ok_or(None),
         "presence" => Ok(Kind::Presence(match kind {
             None => PresenceType::Available,
             Some("error") => PresenceType::Error,
@@ -260,10 +271,10 @@ fn bounce_node(root: Node<'_>, sender: &Jid, error: &StanzaError) -> Unfit {
 }
 
 /// Stamps `from` and removes what only a server may say.
-fn stamp(element: &Element, sender: &Jid) -> Element {
+fn stamp(element: &Element, sender: &Jid, options: &Options) -> Element {
     let from = sender.to_string();
     let mut edit = Edit::new(element).set_attr("from", &from);
-    for node in provenance::forged(element.root()) {
+    for node in provenance::forged(element.root(), sender, options) {
         edit = edit.remove(node);
     }
     // Editing well-formed XML gives well-formed XML; should that ever fail, the sender's stanza is replaced by an empty

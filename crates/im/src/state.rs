@@ -233,8 +233,16 @@ impl State {
 
     /// Changes what seldom changes of a session, and has it written.
     pub(crate) fn change_session(&mut self, id: SessionId, change: impl FnOnce(&mut Session)) {
+        let last = StanzaId(self.last_stanza);
         if let Some(session) = self.session_mut(id) {
+            let before = (session.priority(), session.carbons);
             change(session);
+            if session.priority() != before.0 {
+                session.since.priority = last;
+            }
+            if session.carbons != before.1 {
+                session.since.carbons = last;
+            }
             self.touch(id, |dirty| dirty.state = true);
         }
     }

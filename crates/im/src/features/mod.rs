@@ -3,6 +3,9 @@
 
 pub(crate) mod archive;
 pub(crate) mod blocking;
+pub(crate) mod carbons;
+pub(crate) mod hints;
+pub(crate) mod offline;
 pub(crate) mod provenance;
 pub(crate) mod register;
 pub(crate) mod roster;
@@ -54,4 +57,11 @@ impl Feature {
 }
 
 /// Every feature.
-pub const ALL: &[Feature] = &[roster::FEATURE, blocking::FEATURE, archive::FEATURE];
+pub const ALL: &[Feature] = &[
+    roster::FEATURE,
+    blocking::FEATURE,
+    archive::FEATURE,
+    carbons::FEATURE,
+    hints::FEATURE,
+    offline::FEATURE,
+];

@@ -1,6 +1,6 @@
 //! IQ requests find their feature by a table; results and errors find their session.
 
-use crate::features::{self, blocking};
+use crate::features::{self, blocking, provenance};
 use crate::gather::{Gathered, Need};
 use crate::pipeline::UNAVAILABLE;
 use crate::queue::Outgoing;
@@ -153,8 +153,8 @@ impl State {
 
     /// RFC 6121 §8.5.3: to the session with that full JID, else an error.
     fn iq_to_client(&mut self, stanza: &Stanza) {
-        let blocked = blocking::hides_from(self, stanza);
-        if blocked || !self.pass_to_full(stanza) {
+        let refused = blocking::hides_from(self, stanza) || provenance::is_forged_push(stanza);
+        if refused || !self.pass_to_full(stanza) {
             self.bounce(stanza, &UNAVAILABLE);
         }
     }

@@ -41,7 +41,7 @@ impl State {
     /// A top-level element of a bound session that is a stanza.
     pub(crate) fn stanza_received(&mut self, id: SessionId, element: &Element) {
         let Some(session) = self.session(id) else { return };
-        match Stanza::admit(element, &session.jid) {
+        match Stanza::admit(element, &session.jid, &self.options) {
             Ok(stanza) => {
                 if let Some(session) = self.session_mut(id) {
                     session.waiting = true;

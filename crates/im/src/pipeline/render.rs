@@ -1,6 +1,7 @@
 //! A stored stanza dressed for one recipient. The queue keeps the instruction, not the result, so this must give the same
 //! bytes whenever it is done.
 
+use crate::datetime;
 use bytes::Bytes;
 use im_store::{CarbonKind, Content, QueuedStanza, Render, StanzaId};
 use xmpp::jid::BareJid;
@@ -27,7 +28,7 @@ pub(crate) fn dress(element: &Element, id: StanzaId, render: &Render, account: &
     }
     if render.delay {
         extra.open("delay").attr("xmlns", ns::DELAY);
-        extra.attr("from", account.domain()).attr("stamp", &datetime(id.0)).close();
+        extra.attr("from", account.domain()).attr("stamp", &datetime::format(id.0)).close();
     }
     let extra = extra.finish();
     let mut edit = Edit::new(element);
@@ -73,45 +74,4 @@ pub(crate) fn archive_id(id: StanzaId) -> String {
 /// The reverse of [`archive_id`].
 pub(crate) fn parse_archive_id(text: &str) -> Option<StanzaId> {
     text.parse().ok().map(StanzaId)
-}
-
-/// XEP-0082 DateTime in UTC with microseconds, from microseconds since the Unix epoch.
-pub(crate) fn datetime(us: u64) -> String {
-    let (days, rest) = (us / 86_400_000_000, us % 86_400_000_000);
-    let (year, month, day) = civil(days);
-    let (seconds, micros) = (rest / 1_000_000, rest % 1_000_000);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
-}
-
-/// Year, month, day of a number of days since 1970-01-01, in the proleptic Gregorian calendar.
-fn civil(days: u64) -> (u64, u64, u64) {
-    // Counting years from 1 March makes the leap day the last of its year.
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let day_of_era = shifted % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_as_xep_0082_says() {
-        for (us, text) in [
-            (0, "1970-01-01T00:00:00.000000Z"),
-            (951_827_696_123_456, "2000-02-29T12:34:56.123456Z"),
-            (1_795_000_000_000_001, "2026-11-18T11:06:40.000001Z"),
-            (4_107_542_400_000_000, "2100-03-01T00:00:00.000000Z"),
-        ] {
-            assert_eq!(datetime(us), text);
-        }
-    }
 }
