@@ -3,7 +3,7 @@
 //! Either way the same core decides. Requests are made many at a time, so that a bulk of them shares commits; answers come
 //! in the same order.
 
-use super::SOCKET;
+use super::SocketPath;
 use super::protocol::{Answer, LINE_BYTES_MAX, PIPELINE_MAX, Request};
 use super::socket::Administered;
 use crate::config::Config;
@@ -69,9 +69,12 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// Connects; `None` when nobody listens.
-    fn connect(runtime_dir: &Path) -> Result<Option<Self>> {
-        let path = runtime_dir.join(SOCKET);
-        match UnixStream::connect(&path) {
+    pub(crate) fn connect(runtime_dir: &Path) -> Result<Option<Self>> {
+        if !runtime_dir.exists() {
+            return Ok(None);
+        }
+        let socket = SocketPath::of(runtime_dir)?;
+        match UnixStream::connect(&socket.path) {
             Ok(stream) => {
                 let answers = BufReader::new(stream.try_clone()?);
                 Ok(Some(Self { stream, answers }))
@@ -82,7 +85,10 @@ impl Socket {
                 Ok(None)
             }
             Err(error) => Err(error).with_context(|| {
-                format!("the service cannot be asked at {}; are you its user?", path.display())
+                format!(
+                    "the service in {} cannot be asked; are you its user?",
+                    runtime_dir.display()
+                )
             }),
         }
     }
@@ -134,6 +140,7 @@ impl InProcess {
     fn start(config: &Config) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         serve::make_private_folder(&config.runtime_dir)?;
+        serve::store::check_owner(&config.runtime_dir)?;
         let store = serve::store::open(&config.runtime_dir)?;
         let backups = store.backups();
         let (link, facts) = mpsc::channel(1);

@@ -4,8 +4,11 @@
 //! Never decides anything about accounts; the core does.
 
 pub(crate) mod door;
+mod path;
 pub(crate) mod protocol;
 pub(crate) mod socket;
+
+pub(crate) use path::SocketPath;
 
 /// Name of the socket in the runtime_dir.
 pub(crate) const SOCKET: &str = "admin.sock";

@@ -28,9 +28,6 @@ pub(crate) trait Administered: Send + Sync + 'static {
 /// Opens the socket. Whoever holds the store is the only one, so a socket that is there was left behind by a crash.
 pub(crate) fn open(path: &Path) -> Result<UnixListener> {
     let what = || format!("cannot open the admin socket {}", path.display());
-    if path.exists() {
-        std::fs::remove_file(path).with_context(what)?;
-    }
     // Bound under another name, so that nobody can connect before the mode is right.
     let fresh = path.with_extension("new");
     match std::fs::remove_file(&fresh) {

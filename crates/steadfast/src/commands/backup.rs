@@ -45,6 +45,7 @@ pub(crate) fn restore(args: &RestoreArgs) -> Result<()> {
         Some(mut socket) => restore_running(&config, &mut socket, file),
         None => {
             make_private_folder(&config.runtime_dir)?;
+            store::check_owner(&config.runtime_dir)?;
             let restored = Restored::prepare(&config.runtime_dir, &file)?;
             store::check_unused(&config.runtime_dir)?;
             let kept = restored.put_in_place()?;

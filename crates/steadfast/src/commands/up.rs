@@ -3,6 +3,7 @@
 use super::serve::serve_with;
 use super::{checked, layers};
 use crate::account::credentials::verifiers;
+use crate::admin::door::Socket;
 use crate::admin::protocol::{Answer, Request};
 use crate::admin::socket::Administered;
 use crate::cli::{ConfigArgs, UpArgs};
@@ -10,7 +11,7 @@ use crate::serve::{Service, make_private_folder};
 use crate::terminal::{answer, remark};
 use crate::up::screen::{Screen, program};
 use crate::up::{CONFIG_FILE, DOMAIN, accounts, config_file};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::path::Path;
 use xmpp::jid::BareJid;
 
@@ -22,6 +23,9 @@ pub(crate) fn run(args: &UpArgs) -> Result<()> {
     let data = std::path::absolute(&args.data)?;
     make_private_folder(&data)?;
     let ports = args.port_base.map_or(PORTS, |base| [base, base + 1, base + 2]);
+    if Socket::connect(&data)?.is_some() {
+        bail!("a service runs on {} already; Ctrl-C in its terminal ends it", data.display());
+    }
     let file = data.join(CONFIG_FILE);
     std::fs::write(&file, config_file(&data, ports))
         .with_context(|| format!("cannot write {}", file.display()))?;

@@ -233,7 +233,8 @@ pub(crate) static SECTIONS: &[Section] = &[
                 key(
                     "connections_per_address_max",
                     Kind::Count { min: 1, max: 10_000_000 },
-                    "Open connections from one IP address (IPv6: one /64 network). Many users may \
+                    "Open connections from one IP address (IPv6: one /64 network); loopback is \
+                        exempt. Many users may \
                         share one address behind NAT.",
                 ),
             ),

@@ -14,7 +14,7 @@ mod secret;
 mod signals;
 pub(crate) mod store;
 
-use crate::admin::{SOCKET, socket};
+use crate::admin::{SocketPath, socket};
 use crate::config::{Config, Layers, load};
 use administered::Instance;
 use anyhow::{Context, Result, anyhow};
@@ -25,7 +25,7 @@ use monitor::Monitor;
 use mux::{Mux, TlsFiles, TlsStore};
 use signals::{Signal, Signals};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Restored;
@@ -62,7 +62,7 @@ pub(crate) struct Service {
     instance: Arc<Instance>,
     replacements: mpsc::Receiver<Restored>,
     signals: Signals,
-    socket: PathBuf,
+    socket: SocketPath,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -92,10 +92,10 @@ pub(crate) async fn start(config: &Config) -> Result<Service> {
     let backups = store.backups();
     let server = Server::start(server_config(config)?, store, facts, down)?;
     let runtime_dir = config.runtime_dir.clone();
-    let socket = runtime_dir.join(SOCKET);
+    let socket = SocketPath::of(&runtime_dir)?;
     let instance = Arc::new(Instance { server: server.handle(), backups, runtime_dir, replace });
     let mut tasks =
-        vec![tokio::spawn(socket::serve(socket::open(&socket)?, Arc::clone(&instance)))];
+        vec![tokio::spawn(socket::serve(socket::open(&socket.path)?, Arc::clone(&instance)))];
     if let Some(listener) = metrics {
         let monitor = Monitor { server: server.handle(), mux: Arc::downgrade(&mux) };
         tasks.push(tokio::spawn(http::serve(listener, Arc::new(monitor))));
@@ -158,7 +158,7 @@ impl Service {
         let ending = async {
             server.handle().stop().await;
             let ended = server.ended().await;
-            let _ = std::fs::remove_file(&socket);
+            let _ = std::fs::remove_file(&socket.path);
             for task in tasks {
                 task.abort();
                 let _ = task.await;

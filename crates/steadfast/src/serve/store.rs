@@ -5,6 +5,7 @@
 use anyhow::{Context, Result, bail};
 use im_store_sqlite::{Options, SqliteStore, Verified};
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,6 +26,22 @@ pub(crate) fn open(runtime_dir: &Path) -> Result<SqliteStore> {
         sync(runtime_dir)?;
     }
     Ok(SqliteStore::open(&store, &Options::default())?)
+}
+
+/// Fails when the folder is another user's: what we write into it, its service could not read.
+pub(crate) fn check_owner(runtime_dir: &Path) -> Result<()> {
+    let owner = fs::metadata(runtime_dir)
+        .with_context(|| format!("cannot look at {}", runtime_dir.display()))?
+        .uid();
+    let me = rustix::process::geteuid().as_raw();
+    if owner != me {
+        bail!(
+            "{} belongs to user {owner}, you are user {me}; run this as that user: sudo -u \
+                '#{owner}' steadfast …",
+            runtime_dir.display()
+        );
+    }
+    Ok(())
 }
 
 /// Fails when somebody has the store open.

@@ -10,7 +10,8 @@ impl Dir {
     fn run_with(&self, arguments: &str, input: &str) -> Run {
         let mut command = self.command(arguments);
         let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        // A command that refuses its arguments ends without reading; what it says is looked at below.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         Run::of(child.wait_with_output().unwrap())
     }
 
@@ -77,7 +78,11 @@ fn a_second_service_on_the_same_data_is_refused() {
     let dir = Dir::new();
     let _up = Running::up(&dir);
     let err = dir.run(&format!("up --port-base {}", free_ports()[0])).failed();
+    assert!(err.contains("steadfast-data already"), "{err}");
+    let err = dir.run("serve --config steadfast-data/steadfast.toml").failed();
     assert!(err.contains("is in use by another process"), "{err}");
+    // Neither has disturbed the first one.
+    assert!(step_names(&dir.run("probe --json")).0);
 }
 
 /// Adds, changes, lists and removes accounts.
@@ -137,6 +142,21 @@ fn accounts_are_administered_while_the_service_runs() {
     );
     drop(serve);
     // Killed: the socket is left behind, and nothing that was said to be done is lost.
+    assert_eq!(dir.run("account list --config s.toml").done(), "romeo@example.org\n");
+}
+
+#[test]
+fn a_folder_with_a_long_name_has_a_socket_too() {
+    let dir = Dir::new();
+    let ports = free_ports();
+    dir.write_config(ports);
+    let long = "long-".repeat(30);
+    let set = format!("--config s.toml --set runtime_dir={long}");
+    let text = std::fs::read_to_string(dir.path().join("s.toml")).unwrap();
+    dir.write("s.toml", &text.replace("\"data\"", &format!("\"{long}\"")));
+    let _serve = Running::serve(&dir, "s.toml", ports);
+    assert!(dir.path().join(&long).join("admin.sock").exists());
+    dir.run_with(&format!("account add romeo@example.org --password-stdin {set}"), "pw").done();
     assert_eq!(dir.run("account list --config s.toml").done(), "romeo@example.org\n");
 }
 
