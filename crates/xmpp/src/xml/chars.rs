@@ -82,6 +82,26 @@ pub(crate) fn is_name_part(name: &[u8]) -> bool {
     chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
 }
 
+/// [`name_run`] and [`qualified_name`] in one for what nearly every name is: ASCII, and ended by more bytes. The second part
+/// is `None` when it is neither or malformed, and the first then counts only what was looked at.
+pub(crate) fn ascii_name(bytes: &[u8]) -> (usize, Option<Option<usize>>) {
+    let starts = |at: usize| bytes.get(at).is_some_and(|&b| CLASS[b as usize] & START != 0);
+    let run = |from: usize| bytes[from..].iter().take_while(|&&b| is_ascii_name(b)).count();
+    if !starts(0) {
+        return (0, None);
+    }
+    let mut end = run(0);
+    let mut colon = None;
+    if bytes.get(end) == Some(&b':') && starts(end + 1) {
+        colon = Some(end);
+        end += 1 + run(end + 1);
+    }
+    match bytes.get(end) {
+        Some(&b) if b < 0x80 && b != b':' => (end, Some(colon)),
+        _ => (end, None),
+    }
+}
+
 /// How many of the bytes belong to one run that may be a qualified name. What ends it is ASCII and no name character;
 /// [`qualified_name`] judges the run itself.
 pub(crate) fn name_run(bytes: &[u8]) -> usize {
@@ -219,6 +239,17 @@ mod tests {
     fn names_are_exactly_those_of_xml_names() {
         let check = |name: &str, expect: Option<Option<usize>>| {
             assert_eq!(qualified_name(name.as_bytes()), expect, "{name:?}");
+            let followed = format!("{name}=");
+            let run = name_run(followed.as_bytes());
+            match ascii_name(followed.as_bytes()) {
+                (len, Some(colon)) => {
+                    assert_eq!(
+                        (len, Some(colon)),
+                        (run, qualified_name(&followed.as_bytes()[..run]))
+                    );
+                }
+                (len, None) => assert!(len <= run && (expect.is_none() || !name.is_ascii())),
+            }
         };
         check("a", Some(None));
         check("_a-1.b", Some(None));

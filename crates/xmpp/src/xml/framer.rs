@@ -199,13 +199,15 @@ impl Framer {
                 return Ok(None);
             }
             let max = self.limits.element_bytes_max.min(tape::ELEMENT_BYTES_MAX);
+            let fault = Fault::Limit { what: "bytes in one element", max };
+            if self.lexer.seen() > max {
+                return Err(fault);
+            }
             let end = self.legal.min(self.head.saturating_add(max));
             let data = &self.buffer[self.head..end];
             let declaration = self.phase == Phase::Fresh;
             match self.lexer.advance(data, &self.limits, &self.scope, declaration)? {
-                Step::More if data.len() == max => {
-                    return Err(Fault::Limit { what: "bytes in one element", max });
-                }
+                Step::More if data.len() == max => return Err(fault),
                 Step::More => return self.more(),
                 Step::Declaration { end } => {
                     self.skip(end);

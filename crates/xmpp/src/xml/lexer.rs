@@ -4,7 +4,7 @@
 //! allows. Each byte is looked at a constant number of times, however the bytes were sliced. The outcome must never
 //! depend on the slicing: every decision is made from the bytes before it.
 
-use super::chars::{is_space, name_run, qualified_name};
+use super::chars::{ascii_name, is_space, name_run, qualified_name};
 use super::fault::Fault;
 use super::framer::Limits;
 use super::reference::reference_len;
@@ -88,6 +88,10 @@ impl Lexer {
     pub(crate) fn reset(&mut self) {
         self.pos = 0;
         self.state = State::Markup;
+    }
+    /// Bytes it has looked at.
+    pub(crate) fn seen(&self) -> usize {
+        self.pos
     }
     /// Gives back all memory. Only when idle.
     pub(crate) fn release(&mut self) {
@@ -186,7 +190,8 @@ impl Run<'_> {
             b'/' if self.in_stream => {
                 self.pos += 1;
                 self.token = self.pos;
-                self.go(State::CloseName)
+                self.state = State::CloseName;
+                self.close_name()
             }
             b'/' => Err(Fault::malformed("a closing tag comes before the stream header")),
             b'!' => {
@@ -197,14 +202,21 @@ impl Run<'_> {
             b'?' => Err(Fault::restricted("processing instructions are not allowed")),
             _ => {
                 self.token = self.pos;
-                self.go(State::OpenName)
+                self.state = State::OpenName;
+                self.open_name()
             }
         }
     }
 
     /// Reads a name up to its end: its range and the length of its prefix. `None` when there is no end yet.
     fn name(&mut self) -> Result<Option<Name>, Fault> {
-        self.pos += name_run(&self.data[self.pos..]);
+        let name = &self.data[self.token..];
+        // Mostly the whole name is there and ASCII; what is not is read on from where the bytes ended.
+        let (len, known) = if self.pos == self.token { ascii_name(name) } else { (0, None) };
+        self.pos += len;
+        if known.is_none() {
+            self.pos += name_run(&self.data[self.pos..]);
+        }
         let max = self.limits.name_bytes_max.min(u16::MAX as usize);
         if self.pos - self.token > max {
             return Err(Fault::Limit { what: "bytes in a name", max });
@@ -212,7 +224,8 @@ impl Run<'_> {
         if self.pos == self.data.len() {
             return Ok(None);
         }
-        match qualified_name(&self.data[self.token..self.pos]) {
+        let name = &self.data[self.token..self.pos];
+        match known.or_else(|| qualified_name(name)) {
             Some(colon) => {
                 Ok(Some(((self.token as u32, self.pos as u32), colon.unwrap_or(0) as u32)))
             }
@@ -229,7 +242,8 @@ impl Run<'_> {
         (self.work.name, self.work.prefix_len) = (name, prefix_len);
         self.work.attrs.clear();
         self.work.namespaces = 0;
-        self.go(State::InTag)
+        self.state = State::InTag;
+        self.in_tag(false)
     }
 
     /// The next byte that is no white space.
@@ -259,7 +273,8 @@ impl Run<'_> {
             }
             Some(_) if spaced => {
                 self.token = self.pos;
-                self.go(State::AttrName)
+                self.state = State::AttrName;
+                self.attr_name()
             }
             Some(_) => Err(Fault::malformed("a tag is malformed")),
         }
@@ -286,7 +301,8 @@ impl Run<'_> {
             }
         }
         self.work.attrs.push(attr);
-        self.go(State::AfterAttrName)
+        self.state = State::AfterAttrName;
+        self.after_attr_name()
     }
 
     fn after_attr_name(&mut self) -> Flow {
@@ -294,7 +310,8 @@ impl Run<'_> {
             None => Ok(Some(Step::More)),
             Some(b'=') => {
                 self.pos += 1;
-                self.go(State::BeforeValue)
+                self.state = State::BeforeValue;
+                self.before_value()
             }
             Some(_) => Err(Fault::malformed("an attribute has no value")),
         }
@@ -306,7 +323,8 @@ impl Run<'_> {
             Some(quote @ (b'\'' | b'"')) => {
                 self.pos += 1;
                 self.token = self.pos;
-                self.go(State::Value { quote })
+                self.state = State::Value { quote };
+                self.value(quote)
             }
             Some(_) => Err(Fault::malformed("a value has no quotes")),
         }
@@ -369,16 +387,24 @@ impl Run<'_> {
     }
 
     fn close_name(&mut self) -> Flow {
-        let Some((name, _)) = self.name()? else { return Ok(Some(Step::More)) };
-        let name = &self.data[name.0 as usize..name.1 as usize];
         let expected = match self.work.open.last() {
             Some(open) => &self.data[open.name.0 as usize..open.name.1 as usize],
             None => self.stream.header_name().as_bytes(),
         };
-        if name != expected {
-            return Err(Fault::malformed("a closing tag has another name than the opening one"));
+        // Mostly it is the right one; when it is not, or not yet whole, the name is read to say what is wrong.
+        let right = self.data[self.token..].strip_prefix(expected);
+        if right.and_then(|rest| rest.first()) == Some(&b'>') {
+            self.pos = self.token + expected.len();
+        } else {
+            let Some((name, _)) = self.name()? else { return Ok(Some(Step::More)) };
+            if &self.data[name.0 as usize..name.1 as usize] != expected {
+                return Err(Fault::malformed(
+                    "a closing tag has another name than the opening one",
+                ));
+            }
         }
-        self.go(State::AfterCloseName)
+        self.state = State::AfterCloseName;
+        self.after_close_name()
     }
 
     fn after_close_name(&mut self) -> Flow {
@@ -423,7 +449,8 @@ impl Run<'_> {
             match self.data[self.pos] {
                 b'<' => {
                     self.pos += 1;
-                    return self.go(State::Markup);
+                    self.state = State::Markup;
+                    return self.markup();
                 }
                 b'&' => match reference_len(&self.data[self.pos..])? {
                     Some(len) => self.pos += len,

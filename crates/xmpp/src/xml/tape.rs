@@ -3,7 +3,7 @@
 //! Its input normally went through the framer or was written by us, but it may come from a disk or a test: it checks all
 //! it relies on and never panics. No recursion, one pass, three allocations at most.
 
-use super::chars::{Place, is_space, name_run, qualified_name, unescape};
+use super::chars::{Place, ascii_name, is_space, name_run, qualified_name, unescape};
 use super::element::NotAnElement;
 use crate::ns;
 
@@ -277,8 +277,9 @@ impl<'a> Reader<'a> {
 /// The qualified name at a position: past its end, itself, where its colon is.
 fn qualified(bytes: &[u8], at: usize) -> Result<(usize, &[u8], Option<usize>), NotAnElement> {
     let rest = bytes.get(at..).unwrap_or_default();
-    let name = &rest[..name_run(rest)];
-    match qualified_name(name) {
+    let (len, known) = ascii_name(rest);
+    let name = if known.is_some() { &rest[..len] } else { &rest[..name_run(rest)] };
+    match known.or_else(|| qualified_name(name)) {
         _ if name.len() > u16::MAX as usize => Err(NotAnElement("a name is too long")),
         Some(colon) => Ok((at + name.len(), name, colon)),
         None => Err(NotAnElement("a name is missing or malformed")),

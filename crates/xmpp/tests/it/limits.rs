@@ -134,8 +134,9 @@ fn limits_change_with_the_next_byte() {
     framer.set_limits(Limits::AFTER_LOGIN);
     framer.push(stanza.as_bytes());
     assert!(framer.next_frame().unwrap().is_some());
+    framer.push(&stanza.as_bytes()[..15_000]);
+    assert!(framer.next_frame().unwrap().is_none());
     framer.set_limits(Limits::BEFORE_LOGIN);
-    framer.push(stanza.as_bytes());
     assert!(framer.next_frame().is_err());
     assert!(framer.next_frame().is_err());
     assert_eq!(framer.pending_bytes(), 0);
