@@ -9,8 +9,8 @@ type Outcome = (Vec<Frame>, Option<String>);
 
 const HEADER: &[u8] =
     b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
-/// What a frame may be longer than its limit: the stream's declarations, escaped.
-const DECLARATIONS_MAX: usize = 8 * 1024;
+/// What a frame may be longer than its limit: the stream's declarations.
+const DECLARATIONS_MAX: usize = 1024;
 
 /// Panics when something does not hold. The first byte chooses: bit 0 whether a header is put in front, bit 1 the limits,
 /// the others the size of slices.

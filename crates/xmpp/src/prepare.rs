@@ -55,9 +55,12 @@ fn all(text: &str, class: u8) -> bool {
 /// Localpart: UsernameCaseMapped of RFC 8265, folded as nodeprep does.
 pub(crate) fn local(text: &str) -> Result<Cow<'_, str>, &'static str> {
     check_raw_length(text)?;
-    let prepared =
-        if all(text, LOCAL) { Cow::Borrowed(text) } else { Cow::Owned(fold_local(text)?) };
-    check_length(prepared)
+    if all(text, LOCAL) {
+        return check_length(Cow::Borrowed(text));
+    }
+    let lower = text.to_ascii_lowercase();
+    let prepared = if all(&lower, LOCAL) { lower } else { fold_local(text)? };
+    check_length(Cow::Owned(prepared))
 }
 
 fn fold_local(text: &str) -> Result<String, &'static str> {
@@ -201,6 +204,10 @@ pub(crate) fn domain(text: &str) -> Result<Cow<'_, str>, &'static str> {
     let plain = text.strip_suffix('.').unwrap_or(text);
     if all(plain, DOMAIN) && plain.split('.').all(is_plain_label) {
         return check_length(Cow::Borrowed(plain));
+    }
+    let lower = plain.to_ascii_lowercase();
+    if all(&lower, DOMAIN) && lower.split('.').all(is_plain_label) {
+        return check_length(Cow::Owned(lower));
     }
     if let Some(inner) = text.strip_prefix('[') {
         let address = inner.strip_suffix(']').and_then(|a| a.parse::<Ipv6Addr>().ok());

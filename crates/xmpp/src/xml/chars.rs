@@ -206,10 +206,13 @@ pub(crate) fn unescape(raw: &[u8], place: Place) -> Cow<'_, str> {
         Place::Text => memchr::memchr2(b'&', b'\r', raw).is_none(),
         Place::Attribute => !raw.iter().any(|&b| b == b'&' || (is_space(b) && b != b' ')),
     };
+    let text = match std::str::from_utf8(raw) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(raw),
+    };
     if plain {
-        return String::from_utf8_lossy(raw);
+        return text;
     }
-    let text = String::from_utf8_lossy(raw);
     let mut out = String::with_capacity(text.len());
     let mut rest = &*text;
     while let Some(at) = rest.find(['&', '\r', '\n', '\t']) {

@@ -3,9 +3,9 @@
 //! What the features read. Values are resolved when they are asked for, because most never are. Must never panic,
 //! whatever the bytes are.
 
-use super::chars::{Place, escape_into, unescape};
+use super::chars::{Place, unescape};
+use super::scope::push_declaration;
 use super::tape::{Attributes, Tag, Tape};
-use super::writer::push_attr;
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -147,19 +147,15 @@ impl<'a> Node<'a> {
         let name_end = tag.start as usize + 1 + self.qualified_name_len();
         out.extend_from_slice(&bytes[tag.start as usize..name_end]);
         if !scope.iter().any(|d| d.prefix.is_empty()) {
-            push_attr(&mut out, "xmlns", crate::ns::CLIENT);
+            push_declaration(&mut out, "", crate::ns::CLIENT);
         }
         for declaration in scope {
             if declaration.own || !(declaration.prefix.is_empty() || self.uses(declaration.prefix))
             {
                 continue;
             }
-            let colon = if declaration.prefix.is_empty() { "" } else { ":" };
-            for part in [" xmlns", colon, text_of(declaration.prefix), "='"] {
-                out.extend_from_slice(part.as_bytes());
-            }
-            escape_into(&mut out, &unescape(declaration.value, Place::Attribute), Place::Attribute);
-            out.push(b'\'');
+            let name = unescape(declaration.value, Place::Attribute);
+            push_declaration(&mut out, text_of(declaration.prefix), &name);
         }
         out.extend_from_slice(&bytes[name_end..tag.end as usize]);
         Bytes::from(out)

@@ -9,9 +9,8 @@ use super::chars::{After, is_space, legal_prefix};
 use super::fault::Fault;
 use super::header;
 use super::lexer::{Lexer, Step, TEXT_IN_STREAM};
-use super::scope::StreamScope;
+use super::scope::{StreamScope, push_declaration};
 use super::tape;
-use super::writer::push_attr;
 use crate::ns;
 use crate::stream_error::{StreamCondition, StreamError};
 use bytes::Bytes;
@@ -72,7 +71,8 @@ pub enum Frame {
     /// The opening tag of the stream.
     Header(StreamHeader),
     /// A whole top-level element, self-contained under the default namespace `jabber:client` and the prefix `xml`: any
-    /// other prefix it takes from the stream header is declared again on its first tag.
+    /// other prefix it takes from the stream header is declared again on its first tag, and so is the stream's default
+    /// namespace when it is another one.
     Element(Bytes),
     /// `</stream:stream>`.
     End,
@@ -224,7 +224,8 @@ impl Framer {
         }
     }
 
-    /// Skips white space; whether something begins after it.
+    /// Skips white space; whether something begins after it. Before a header it is skipped as well: what a peer sends to
+    /// keep a connection alive may arrive after the stream was restarted.
     fn find_start(&mut self) -> Result<bool, Fault> {
         let rest = &self.buffer[self.head..self.legal];
         let space = rest.iter().take_while(|&&b| is_space(b)).count();
@@ -288,11 +289,11 @@ impl Framer {
         let mut out = Vec::with_capacity(end + 64);
         out.extend_from_slice(&data[..name_end]);
         if default_differs {
-            push_attr(&mut out, "xmlns", self.scope.default_ns());
+            push_declaration(&mut out, "", self.scope.default_ns());
         }
         for (index, (prefix, name)) in self.scope.declarations().enumerate() {
             if used & (1 << index) != 0 {
-                push_attr(&mut out, &format!("xmlns:{prefix}"), name);
+                push_declaration(&mut out, prefix, name);
             }
         }
         if has_cdata {

@@ -2,7 +2,7 @@
 //!
 //! Must never take longer than a constant for one name, so that the number of prefixes in scope has its own limit.
 
-use super::chars::{Place, unescape};
+use super::chars::{Place, escape_into, unescape};
 use super::fault::Fault;
 use super::tape::XML_NS;
 use crate::ns;
@@ -14,7 +14,7 @@ const XMLNS_NS: &str = "http://www.w3.org/2000/xmlns/";
 const PREFIXES_MAX: usize = 128;
 /// Prefixes that a stream header may declare.
 const STREAM_PREFIXES_MAX: usize = 64;
-/// Bytes of all namespaces and prefixes that a stream header may declare. Each element may repeat them.
+/// Bytes of all declarations of a stream header once they are written out. Each element may repeat them.
 const STREAM_NAMESPACE_BYTES_MAX: usize = 1024;
 
 /// Equal for equal namespace names that are in scope at the same time.
@@ -48,8 +48,11 @@ impl StreamScope {
     /// From the declarations of a header: prefix (empty for the default namespace) and namespace name. `plain` when the
     /// header's own name has no prefix.
     pub(crate) fn new(declared: &[(&str, Cow<'_, str>)], plain: bool) -> Result<Self, Fault> {
-        let bytes: usize = declared.iter().map(|(prefix, name)| prefix.len() + name.len()).sum();
-        if bytes > STREAM_NAMESPACE_BYTES_MAX {
+        let mut written = Vec::new();
+        for (prefix, name) in declared {
+            push_declaration(&mut written, prefix, name);
+        }
+        if written.len() > STREAM_NAMESPACE_BYTES_MAX {
             let what = "bytes of namespaces in the stream header";
             return Err(Fault::Limit { what, max: STREAM_NAMESPACE_BYTES_MAX });
         }
@@ -103,8 +106,9 @@ pub(crate) type Span = (u32, u32);
 #[derive(Debug)]
 struct Binding {
     prefix: Span,
-    /// The value as it stands there.
+    /// The value as it stands there, and whether it stands for itself.
     name: Span,
+    plain: bool,
     id: NamespaceId,
 }
 
@@ -142,6 +146,7 @@ impl ElementScope {
     ) -> Result<(), Fault> {
         let prefix_text = slice(element, prefix);
         let value = namespace_name(slice(element, name));
+        let plain = matches!(value, Cow::Borrowed(_));
         let value = value.as_bytes();
         if prefix_text == b"xml" {
             let same = value == XML_NS.as_bytes();
@@ -168,14 +173,14 @@ impl ElementScope {
         }
         let known = self.bindings.iter().find(|b| {
             let other = slice(element, b.name);
-            other == value || (other.contains(&b'&') && namespace_name(other).as_bytes() == value)
+            other == value || (!b.plain && namespace_name(other).as_bytes() == value)
         });
         let id = match known {
             Some(binding) => binding.id,
             None => stream.find_name(value).map_or(self.next_id, |index| index as NamespaceId),
         };
         self.next_id = self.next_id.saturating_add(1);
-        self.bindings.push(Binding { prefix, name, id });
+        self.bindings.push(Binding { prefix, name, plain, id });
         Ok(())
     }
     /// The namespace that a prefix means here.
@@ -198,6 +203,16 @@ impl ElementScope {
         self.stream_used |= 1 << index;
         stream.find_name(name.as_bytes()).map(|index| index as NamespaceId)
     }
+}
+
+/// Appends ` xmlns:prefix='name'`, or ` xmlns='name'` when the prefix is empty.
+pub(crate) fn push_declaration(out: &mut Vec<u8>, prefix: &str, name: &str) {
+    let colon = if prefix.is_empty() { "" } else { ":" };
+    for part in [" xmlns", colon, prefix, "='"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    escape_into(out, name, Place::Attribute);
+    out.push(b'\'');
 }
 
 /// A namespace name from an attribute's value.

@@ -217,6 +217,7 @@ fn namespaces_used_wrongly() {
         "<m xmlns='x' xmlns='x'/>".into(),
         "<m xmlns:p='x' xmlns:q='x' p:a='' q:a=''/>".into(),
         "<m xmlns:p='x' xmlns:q='&#120;' p:a='' q:a=''/>".into(),
+        "<m xmlns:p='x\ty' xmlns:q='x y' p:a='' q:a=''/>".into(),
         "<m xmlns:p='x'><n xmlns:q='x' q:a='' p:a=''/></m>".into(),
         "<m xmlns:p='http://etherx.jabber.org/streams' p:a='' stream:a=''/>".into(),
         "<m xmlns:='x'/>".into(),
