@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 
 /// Python packages, in the versions the scripts were written for.
-const PYTHON_PACKAGES: &[&str] = &["slixmpp==1.17.0", "aioxmpp==0.13.3"];
+const PYTHON_PACKAGES: &[&str] = &["slixmpp==1.17.0", "aioxmpp==0.13.3", "pytz==2025.2"];
 /// npm packages, likewise.
 const NPM_PACKAGES: &[&str] = &["@xmpp/client@0.14.0"];
 

@@ -45,6 +45,8 @@ smacks_max_queue_size = 100000
 smacks_max_hibernated_sessions = 100
 limits = {{ }}
 statistics = nil
+ssl = {{ key = "{dir}/key.pem"; certificate = "{dir}/cert.pem" }}
+c2s_direct_tls_ssl = {{ key = "{dir}/key.pem"; certificate = "{dir}/cert.pem" }}
 VirtualHost "{DOMAIN}"
     ssl = {{ key = "{dir}/key.pem"; certificate = "{dir}/cert.pem" }}
 "#,

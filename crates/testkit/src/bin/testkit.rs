@@ -3,7 +3,7 @@
 //! ```text
 //! testkit scenarios [--server steadfast|prosody|ejabberd] [--at HOST:PORT --domain D --password P] [NAME…]
 //! testkit accounts                       the accounts that the scenarios need
-//! testkit serve --server KIND USER…      a server to look at, until the standard input ends
+//! testkit serve --server KIND USER…      a server for scripts; takes kill, terminate, start
 //! testkit faults [--server KIND] [--trials N] [--pairs N] [--fault kill|term|both] [--tls yes] [--seed N]
 //! ```
 
@@ -117,16 +117,27 @@ async fn scenarios(args: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// A server for scripts: says where it listens in one line, then takes orders until the standard input ends.
 fn serve(args: &Arguments) -> Result<()> {
-    let server = Server::start(&Setup::new(args.kind()?, args.rest.clone()))?;
+    let mut server = Server::start(&Setup::new(args.kind()?, args.rest.clone()))?;
     println!(
-        "plain {} tls {} pid {} dir {} password {PASSWORD}",
+        "ready plain={}\ttls={}\tdir={}\tpassword={PASSWORD}",
         server.endpoint(Security::StartTls).address,
         server.endpoint(Security::DirectTls).address,
-        server.pid().unwrap_or_default(),
         server.dir().display()
     );
-    std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
+    for order in std::io::stdin().lines() {
+        let done = match order?.as_str() {
+            "kill" => server.kill(),
+            "terminate" => server.terminate(),
+            "start" => server.restart(),
+            other => bail!("no order is called {other:?}: kill, terminate, start"),
+        };
+        match done {
+            Ok(()) => println!("done"),
+            Err(error) => println!("{error:#}"),
+        }
+    }
     Ok(())
 }
 
