@@ -75,7 +75,7 @@ impl Applier {
     fn apply(&mut self, connection: &Connection, records: &[Record]) -> Result<(), End> {
         let Some(last) = records.last() else { return Ok(()) };
         loop {
-            let payloads = records.iter().map(Record::payload);
+            let payloads = records.iter().map(|record| &*record.payload);
             match self.tables.apply(connection, payloads, last.lsn) {
                 Ok(()) => break,
                 Err(ApplyError::Later(why)) => {

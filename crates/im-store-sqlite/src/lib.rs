@@ -2,7 +2,7 @@
 //!
 //! A commit appends one record to the log and syncs it ([`log`]); nothing else stands between a batch and its
 //! acknowledgement. An applier thread brings committed batches into the tables in large transactions, after cancelling
-//! what undoes itself ([`plan`]); reads wait for it. An epoch file fences older instances. Why so:
+//! what undoes itself ([`plan`]); reads wait for it where they must ([`touched`]). An epoch file fences older instances. Why so:
 //! `docs/decisions/0002-redo-log-before-sqlite.md`.
 //!
 //! ```text
@@ -33,6 +33,7 @@ mod schema;
 mod shared;
 mod store;
 mod tables;
+mod touched;
 
 pub use backup::{BackupError, Backups, CopyProgress, Verified, restore, verify};
 pub use reader::SqliteReader;

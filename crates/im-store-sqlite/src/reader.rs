@@ -1,10 +1,11 @@
 //! The reading side: one connection per reader, statements in full.
 //!
-//! A read first waits until the applier has put what was committed into the tables. A question that needs several
+//! A read first waits until the applier has put what was committed and may matter into the tables. A question that needs several
 //! statements asks them within one transaction, so that its answer is of one moment.
 
 use crate::schema::{from_sql, open_reader, to_sql};
 use crate::shared::Shared;
+use crate::touched::Scope;
 use bytes::Bytes;
 use im_store::{
     AccountId, AccountRow, Content, ItemKind, KeptSession, OfflineStanza, Query, QueuedStanza,
@@ -37,7 +38,21 @@ impl SqliteReader {
 
 impl Reader for SqliteReader {
     fn read(&mut self, query: &Query) -> Result<Reply, ReadError> {
-        self.shared.wait_until_readable()?;
+        let before = self.shared.wait_until_readable(Scope::of(query))?;
+        let reply = self.answer(query)?;
+        if let Reply::Account(Some(row)) = &reply {
+            // Only now is it known whose items these are; some may have been on their way.
+            let scope = Scope::Account(row.account);
+            if self.shared.wait_until_readable([Some(scope), None])? != before {
+                return self.answer(query);
+            }
+        }
+        Ok(reply)
+    }
+}
+
+impl SqliteReader {
+    fn answer(&self, query: &Query) -> Result<Reply, ReadError> {
         let transaction = self.connection.unchecked_transaction().map_err(failed)?;
         let reply = answer(&transaction, query)?;
         transaction.commit().map_err(failed)?;

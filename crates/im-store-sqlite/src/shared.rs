@@ -6,7 +6,7 @@
 
 use crate::Options;
 use crate::backup::BackupJob;
-use crate::record::HEAD;
+use crate::touched::{Scope, Touched, Touches};
 use im_store::{CommitError, ReadError, Room};
 use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,19 +17,12 @@ const RETRY: Duration = Duration::from_millis(500);
 /// Without work for this long, the applier gives memory back and empties the write-ahead log.
 const REST: Duration = Duration::from_secs(2);
 
-/// A committed batch as it lies in the log.
+/// A committed batch.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) lsn: u64,
-    /// Head, payload and padding.
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) payload_length: usize,
-}
-
-impl Record {
-    pub(crate) fn payload(&self) -> &[u8] {
-        &self.bytes[HEAD..HEAD + self.payload_length]
-    }
+    /// As encoded.
+    pub(crate) payload: Box<[u8]>,
 }
 
 /// The next thing for the applier.
@@ -66,8 +59,8 @@ struct State {
     taken_bytes: usize,
     /// When the first of `pending` came.
     since: Option<Instant>,
-    committed: u64,
     applied: u64,
+    touched: Touched,
     /// A read waits for this record.
     wanted: u64,
     backups: Vec<BackupJob>,
@@ -87,7 +80,7 @@ struct State {
 
 impl Shared {
     pub(crate) fn new(options: &Options, last_lsn: u64) -> Self {
-        let state = State { committed: last_lsn, applied: last_lsn, ..State::default() };
+        let state = State { applied: last_lsn, ..State::default() };
         Self {
             state: Mutex::new(state),
             work: Condvar::new(),
@@ -120,11 +113,11 @@ impl Shared {
     }
 
     /// Hands a durable record to the applier.
-    pub(crate) fn push(&self, record: Record) -> Room {
+    pub(crate) fn push(&self, record: Record, touches: &Touches) -> Room {
         let mut state = self.lock();
+        state.touched.add(touches, record.lsn);
         let before = state.pending_bytes;
-        state.committed = record.lsn;
-        state.pending_bytes += record.bytes.len();
+        state.pending_bytes += record.payload.len();
         state.pending.push(record);
         state.rested = false;
         if before == 0 {
@@ -140,10 +133,11 @@ impl Shared {
         self.lock().room()
     }
 
-    /// Until everything committed so far is in the tables.
-    pub(crate) fn wait_until_readable(&self) -> Result<(), ReadError> {
+    /// Until every batch committed so far that may change the answer to a question about these is in the tables. Gives
+    /// the last record that is: when it differs from before, what was read before may be old.
+    pub(crate) fn wait_until_readable(&self, scopes: [Option<Scope>; 2]) -> Result<u64, ReadError> {
         let mut state = self.lock();
-        let target = state.committed;
+        let target = state.touched.needed(scopes);
         while state.applied < target {
             if let Some(why) = state.broken.as_ref().or(state.trouble.as_ref()) {
                 return Err(ReadError(why.clone()));
@@ -157,7 +151,7 @@ impl Shared {
             }
             state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        Ok(())
+        Ok(state.applied)
     }
 
     pub(crate) fn ask_for_backup(&self, job: BackupJob) {
@@ -251,6 +245,7 @@ impl Shared {
     pub(crate) fn applied(&self, lsn: u64) {
         let mut state = self.lock();
         state.applied = lsn;
+        state.touched.applied();
         state.taken_bytes = 0;
         state.trouble = None;
         drop(state);
@@ -306,6 +301,7 @@ impl State {
     fn take(&mut self) -> Vec<Record> {
         self.taken_bytes += mem::take(&mut self.pending_bytes);
         self.since = None;
+        self.touched.take();
         mem::take(&mut self.pending)
     }
 

@@ -11,9 +11,10 @@ use crate::replay::{Found, ReplayError};
 use crate::schema::{FILE_NAME, Meta, open_writer};
 use crate::shared::{Record, Shared};
 use crate::tables::{ApplyError, CheckpointMode, Tables};
+use crate::touched::Touches;
 use crate::{LOG_FOLDER, Options};
 use im_store::{
-    Batch, CommitError, Committed, Epoch, OpenError, ReadError, Recovered, Room, Store, codec,
+    Batch, CommitError, Committed, Epoch, OpenError, ReadError, Recovered, Store, codec,
 };
 use rusqlite::Connection;
 use std::fs::{self, File};
@@ -23,6 +24,8 @@ use std::thread::{self, JoinHandle};
 
 /// Records applied in one transaction while the log is replayed, bytes.
 const REPLAY_BYTES: usize = 4 << 20;
+/// Memory kept from one commit for the next, bytes.
+const BUFFER_KEPT: usize = 1 << 18;
 
 /// The embedded store; see the crate.
 ///
@@ -33,6 +36,8 @@ pub struct SqliteStore {
     epoch: Epoch,
     epoch_file: EpochFile,
     log: Log,
+    /// A record being made.
+    buffer: Vec<u8>,
     shared: Arc<Shared>,
     recovered: Recovered,
     database: PathBuf,
@@ -127,6 +132,7 @@ impl SqliteStore {
             epoch: Epoch(epoch),
             epoch_file,
             log,
+            buffer: Vec::new(),
             shared,
             recovered,
             database: place.database,
@@ -160,25 +166,26 @@ impl SqliteStore {
     }
 
     fn append(&mut self, batch: &Batch) -> Result<Record, CommitError> {
-        let mut bytes = vec![0; HEAD];
-        codec::encode(batch, &mut bytes);
-        let payload_length = bytes.len() - HEAD;
-        if payload_length > PAYLOAD_MAX {
-            return Err(CommitError::Full(format!(
-                "a batch of {payload_length} bytes is too large"
-            )));
+        // One buffer for every commit.
+        self.buffer.clear();
+        self.buffer.resize(HEAD, 0);
+        self.buffer.shrink_to(BUFFER_KEPT);
+        codec::encode(batch, &mut self.buffer);
+        let length = self.buffer.len() - HEAD;
+        if length > PAYLOAD_MAX {
+            return Err(CommitError::Full(format!("a batch of {length} bytes is too large")));
         }
-        let mut appended = self.log.append(&mut bytes);
+        let mut appended = self.log.append(&mut self.buffer);
         if matches!(appended, Err(AppendError::Full(_))) && self.shared.flush() {
             // Segments that only waited for the applier have been given back.
-            appended = self.log.append(&mut bytes);
+            appended = self.log.append(&mut self.buffer);
         }
         match appended {
             Ok(Appended { lsn, switched }) => {
                 if switched {
                     self.shared.look();
                 }
-                Ok(Record { lsn, bytes, payload_length })
+                Ok(Record { lsn, payload: self.buffer[HEAD..HEAD + length].into() })
             }
             Err(AppendError::Full(error)) => Err(CommitError::Full(error.to_string())),
             Err(AppendError::Broken(error)) => {
@@ -213,7 +220,7 @@ impl Store for SqliteStore {
         self.shared.wait_for_space().or_else(|error| self.check_epoch().and(Err(error)))?;
         let record = self.append(batch)?;
         self.check_epoch()?;
-        let room: Room = self.shared.push(record);
+        let room = self.shared.push(record, &Touches::of(batch));
         Ok(Committed { room })
     }
 
