@@ -1,6 +1,6 @@
 //! TLS from the first byte and by STARTTLS, what it proves, and the certificate's change while running.
 
-use crate::world::{ANSWER, Client, HEADER, World, files, limits};
+use crate::world::{ANSWER, Client, Dribble, HEADER, TlsClient, World, files, limits, shake_hands};
 use bytes::Bytes;
 use link::{CloseReason, Down, TlsFacts, Up};
 use rustls::pki_types::CertificateDer;
@@ -152,4 +152,41 @@ fn a_close_of_the_server_during_the_handshake_is_carried_out() {
     world.close(conn, "");
     world.expect_closed(conn, CloseReason::Ordered);
     client.hear_end();
+}
+
+#[test]
+fn tls_that_arrives_in_crumbs_is_the_same_tls() {
+    let mut world = World::new(limits());
+    let trusted = files(world.folder.path(), "ours").certificate;
+    for version in [&TLS13, &TLS12] {
+        let socket = Dribble(Client::connect(world.tls_address()).0);
+        let mut client: TlsClient<Dribble> = Client(shake_hands(socket, &trusted, version));
+        client.say(HEADER);
+        let conn = world.expect_opened();
+        world.order(vec![Down::Raise { conn }, Down::Credit { conn, elements: 9 }]);
+        for n in 0..5 {
+            let message = format!("<message id='{n}'>{}</message>", "c".repeat(n * 300));
+            client.say(&message);
+            world.expect_element(conn, &message);
+        }
+        drop(client);
+        world.expect_closed(conn, CloseReason::PeerGone);
+    }
+}
+
+#[test]
+fn a_session_whose_keys_change_goes_on_both_ways() {
+    let mut world = World::new(limits());
+    let mut client = Client::connect(world.tls_address()).secure(&world, &TLS13);
+    client.say(HEADER);
+    let conn = world.expect_opened();
+    world.order(vec![Down::Raise { conn }, Down::Credit { conn, elements: 99 }]);
+    for n in 1..10 {
+        client.0.conn.refresh_traffic_keys().unwrap();
+        let message = format!("<message id='{n}'/>");
+        client.say(&message);
+        world.expect_element(conn, &message);
+        world.send(conn, n, &message);
+        client.hear(&message);
+    }
 }

@@ -227,7 +227,26 @@ fn sockets_of(address: SocketAddr) -> usize {
 /// A client's end, plain or TLS.
 pub(crate) struct Client<S>(pub(crate) S);
 
-pub(crate) type TlsClient = Client<StreamOwned<ClientConnection, TcpStream>>;
+pub(crate) type TlsClient<S = TcpStream> = Client<StreamOwned<ClientConnection, S>>;
+
+/// A socket that sends so few bytes at a time that nothing arrives whole.
+pub(crate) struct Dribble(pub(crate) TcpStream);
+
+impl Read for Dribble {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(room)
+    }
+}
+
+impl Write for Dribble {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(&bytes[..bytes.len().min(3)])
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
 
 impl Client<TcpStream> {
     pub(crate) fn connect(address: SocketAddr) -> Self {
@@ -252,22 +271,31 @@ impl Client<TcpStream> {
         trusted: &Path,
         version: &'static SupportedProtocolVersion,
     ) -> TlsClient {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(trusted).unwrap()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[version])
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = ServerName::try_from("example.org").unwrap();
-        let mut stream =
-            StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), self.0);
-        while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock).unwrap();
-        }
-        Client(stream)
+        Client(shake_hands(self.0, trusted, version))
     }
+}
+
+/// The client's side of a handshake over any kind of stream.
+pub(crate) fn shake_hands<S: Read + Write>(
+    socket: S,
+    trusted: &Path,
+    version: &'static SupportedProtocolVersion,
+) -> StreamOwned<ClientConnection, S> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(trusted).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("example.org").unwrap();
+    let session = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut stream = StreamOwned::new(session, socket);
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock).unwrap();
+    }
+    stream
 }
 
 impl<S: Read + Write> Client<S> {
