@@ -24,6 +24,7 @@ const MESSAGE: &str = "<message type='chat' to='juliet@example.org/balcony' id='
 const ROUNDS: u32 = 20_000;
 const RUNS: u32 = 60;
 
+#[expect(clippy::too_many_lines, reason = "a list of what is measured")]
 fn main() {
     println!("message of {} bytes, {ROUNDS} rounds, best of {RUNS}", MESSAGE.len());
     let bytes = Bytes::from_static(MESSAGE.as_bytes());
@@ -82,6 +83,25 @@ fn main() {
         _ = black_box(Jid::parse(black_box("Juliet@Example.ORG")))
     });
     measure("address, Unicode", 1, || _ = black_box(Jid::parse(black_box("jülchen@exämple.org"))));
+    for (what, text) in [
+        ("expanding letters", "\u{fdfa}".repeat(1364)),
+        ("marks to sort", "\u{301}\u{316}".repeat(1023)),
+        ("composed letters", "\u{1fa7}".repeat(1364)),
+        ("forms of width", "\u{ff21}".repeat(1364)),
+        ("a domain of Unicode labels", format!("a@{}", "\u{fc}\u{dc}a.".repeat(800))),
+        ("a domain of punycode labels", format!("a@{}", "xn--exmple-cua.".repeat(270))),
+        ("one label of punycode", format!("a@xn--{}", "a".repeat(4000))),
+        ("a resource of marks", format!("a@b/{}", "\u{301}\u{316}".repeat(1023))),
+    ] {
+        let text = if text.contains('@') { text } else { text + "@b" };
+        let start = Instant::now();
+        let taken = black_box(Jid::parse(&text)).is_ok();
+        println!(
+            "{:8.1} ns/byte  address of {what}, {}",
+            start.elapsed().as_nanos() as f64 / text.len() as f64,
+            if taken { "taken" } else { "refused" }
+        );
+    }
     hostile();
 }
 

@@ -9,8 +9,7 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 use stringprep::tables;
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::{decompose_canonical, decompose_compatible};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkd_quick};
 use unicode_properties::{GeneralCategory as Category, UnicodeGeneralCategory};
 
 /// Bytes of one prepared part (RFC 7622 §3.1).
@@ -90,10 +89,9 @@ fn is_width_form(c: char) -> bool {
 
 /// Whether only a compatibility decomposition makes this another character (RFC 8264 §9.17).
 fn is_compatibility_form(c: char) -> bool {
-    let (mut canonical, mut compatible) = (Vec::new(), Vec::new());
-    decompose_canonical(c, |d| canonical.push(d));
-    decompose_compatible(c, |d| compatible.push(d));
-    canonical != compatible
+    use std::iter::once;
+    let decomposed = c.is_ascii() || is_nfkd_quick(once(c)) == IsNormalized::Yes;
+    !decomposed && !once(c).nfd().eq(once(c).nfkd())
 }
 
 /// The rules of IdentifierClass (RFC 8264 §4.2) and of RFC 7622 §3.3.1.
@@ -215,6 +213,13 @@ pub(crate) fn domain(text: &str) -> Result<Cow<'_, str>, &'static str> {
         return Ok(Cow::Owned(format!("[{address}]")));
     }
     const WHY: &str = "its domain has a label that DNS could not have";
+    // Decoding punycode is quadratic, so that what can only be too long does not get there.
+    let too_long = |label: &str| {
+        label.len() > 4 * LABEL_BYTES_MAX || (label.is_ascii() && label.len() > LABEL_BYTES_MAX)
+    };
+    if text.split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']).any(too_long) {
+        return Err(WHY);
+    }
     let uts46 = Uts46::new();
     let once = |text: &str| -> Result<String, &'static str> {
         let (unicode, result) =
