@@ -1,8 +1,11 @@
 //! Scenes of rosters and subscriptions (RFC 6121 §2 and §3).
 
+use super::item::Item;
+use crate::account::kinds;
 use crate::admin::AdminRequest;
 use crate::scene::{Scene, attr};
-use im_store::Room;
+use im_store::memory::MemoryStore;
+use im_store::{AccountId, Batch, Room, Store as _, Write};
 use xmpp::jid::BareJid;
 
 /// Romeo and Juliet with an account each.
@@ -49,6 +52,22 @@ fn pushed(s: &mut Scene, name: &str, parts: &[&str]) -> String {
         assert!(push.contains(part), "{name} is pushed {parts:?}, but this came: {push}");
     }
     push
+}
+
+#[test]
+fn the_stream_says_that_rosters_have_versions_and_requests_can_be_approved_in_advance() {
+    let mut s = verona();
+    s.open("romeo");
+    s.header("romeo", "localhost");
+    let auth = "AHJvbWVvAHNlY3JldA==";
+    s.sends(
+        "romeo",
+        &format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{auth}</auth>"),
+    );
+    s.header("romeo", "localhost");
+    let said = s.take("romeo").concat();
+    assert!(said.contains("<ver xmlns='urn:xmpp:features:rosterver'/>"), "{said}");
+    assert!(said.contains("<sub xmlns='urn:xmpp:features:pre-approval'/>"), "{said}");
 }
 
 // ---- §2: the roster ---------------------------------------------------------------------------------------------------
@@ -427,4 +446,27 @@ fn requests_that_one_account_has_to_answer_are_bounded() {
         s.ends("suitor");
     }
     assert_eq!(refused, 4);
+}
+
+#[test]
+fn a_subscription_that_only_one_roster_knows_of_shows_nothing() {
+    // So it is when the server dies between the removal of an account and the last farewell to its contacts, and
+    // somebody else gets the name.
+    let mut s = verona();
+    let jid = BareJid::parse("romeo@localhost").unwrap();
+    let item = Item { to: true, from: true, ..Item::new(jid) };
+    let (account, key) = (AccountId(2), "romeo@localhost".into());
+    let write = Write::ItemPut { account, kind: kinds::ROSTER, key, value: item.encode() };
+    let mut store = MemoryStore::open(&s.disk).unwrap();
+    store.commit(&Batch { writes: vec![write] }).unwrap();
+    s.crash();
+    s.online("romeo", "romeo@localhost/orchard");
+    s.connect("juliet", "juliet@localhost/balcony");
+    assert!(roster(&mut s, "juliet").contains("subscription='both'"));
+    s.sends("juliet", "<presence/>");
+    s.receives("juliet", &["from='juliet@localhost/balcony'"]);
+    s.receives_nothing("juliet");
+    s.receives_nothing("romeo");
+    s.ends("juliet");
+    s.receives_nothing("romeo");
 }

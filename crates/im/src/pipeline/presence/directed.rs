@@ -39,11 +39,10 @@ impl State {
         Ok(())
     }
 
-    /// Nobody is remembered who does not exist: there is nobody to tell.
+    /// Whether the address exists makes no difference, so that the limit does not tell it.
     fn remember_directed(&mut self, id: SessionId, to: &Jid) -> Result<(), StanzaError> {
-        let exists = self.account(to.bare()).is_some();
         let Some(session) = self.session(id).filter(|s| !s.is_ending()) else { return Ok(()) };
-        if !exists || session.directed.contains(to) {
+        if session.directed.contains(to) {
             return Ok(());
         }
         if session.directed.len() >= DIRECTED_MAX {

@@ -12,6 +12,8 @@ mod copies;
 mod directed;
 mod greet;
 mod limits;
+#[cfg(test)]
+mod model_tests;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -49,7 +51,9 @@ impl State {
                 Ok(())
             }
             (_, PresenceType::Error) => {
-                self.pass_to_full(stanza);
+                if !blocking::hides_from(self, stanza) {
+                    self.pass_to_full(stanza);
+                }
                 Ok(())
             }
             (None, _) => Err(NO_RECIPIENT),
@@ -71,6 +75,7 @@ impl State {
             Some(verb) => {
                 self.subscription_to_account(to.bare(), stanza.from.bare(), verb, stanza.bytes());
             }
+            None if kind == PresenceType::Probe => {}
             None => self.deliver_presence(stanza, to),
         }
     }

@@ -28,6 +28,16 @@ const SUBSCRIPTION_BYTES_MAX: usize = 8 * 1024;
 /// Requests kept for one account.
 const REQUESTS_MAX: usize = 256;
 
+/// A subscription stanza on its way.
+#[derive(Clone, Copy, Debug)]
+struct Sent<'a> {
+    user: &'a BareJid,
+    contact: &'a BareJid,
+    verb: Verb,
+    /// As routed.
+    bytes: &'a Bytes,
+}
+
 impl State {
     /// A subscription stanza from one of our sessions (§3.1.2, §3.1.5, §3.2.2, §3.3.2, §3.4.2).
     pub(super) fn subscription_from_session(
@@ -54,9 +64,9 @@ impl State {
         let after = outbound(before, verb, approved);
         self.check_copies(user)?;
         self.check_subscription(user, contact, verb, after)?;
-        let sent = self.counters.stanzas_out;
-        self.subscription_sent(user, contact, verb, (before, after), &bytes);
-        let caused = self.counters.stanzas_out - sent;
+        let already = self.counters.stanzas_out;
+        self.subscription_sent(&Sent { user, contact, verb, bytes: &bytes }, before, after);
+        let caused = self.counters.stanzas_out - already;
         self.charge_copies(user, usize::try_from(caused).unwrap_or(usize::MAX));
         Ok(())
     }
@@ -76,10 +86,11 @@ impl State {
         if verb != Verb::Subscribe {
             return Ok(());
         }
-        let Some(other) = self.account(contact) else { return Ok(()) };
-        let standing = other.roster.standing(user);
-        let is_new = !standing.is_asked() && !standing.has_from();
-        if is_new && other.roster.requests().len() >= REQUESTS_MAX {
+        // A contact that does not exist is refused like one that has not been asked.
+        let roster = self.account(contact).map(|other| &other.roster);
+        let is_new =
+            roster.map(|r| r.standing(user)).is_none_or(|s| !s.is_asked() && !s.has_from());
+        if is_new && roster.is_some_and(|r| r.requests().len() >= REQUESTS_MAX) {
             return Err(TOO_MANY_REQUESTS);
         }
         if is_new && !self.has_room() {
@@ -89,14 +100,8 @@ impl State {
         Ok(())
     }
 
-    fn subscription_sent(
-        &mut self,
-        user: &BareJid,
-        contact: &BareJid,
-        verb: Verb,
-        (before, after): (Standing, Outbound),
-        bytes: &Bytes,
-    ) {
+    fn subscription_sent(&mut self, sent: &Sent<'_>, before: Standing, after: Outbound) {
+        let Sent { user, contact, verb, bytes } = *sent;
         let gains = after.next.has_from() && !before.has_from();
         let loses = before.has_from() && !after.next.has_from();
         if loses {
