@@ -477,9 +477,11 @@ impl Run<'_> {
             [first, ..] if first.is_ascii_alphabetic() => {
                 Err(Fault::restricted("document type declarations are not allowed"))
             }
+            [b'[', ..] if !self.in_stream => {
+                Err(Fault::malformed("text comes before the stream header"))
+            }
+            [b'[', ..] if self.work.open.is_empty() => Err(TEXT_IN_STREAM),
             _ if !CDATA.starts_with(seen) => Err(Fault::malformed("markup is malformed")),
-            _ if !self.in_stream => Err(Fault::malformed("text comes before the stream header")),
-            _ if self.work.open.is_empty() => Err(TEXT_IN_STREAM),
             _ if seen.len() < CDATA.len() => Ok(Some(Step::More)),
             _ => {
                 self.token += CDATA.len();

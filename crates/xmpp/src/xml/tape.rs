@@ -3,7 +3,9 @@
 //! Its input normally went through the framer or was written by us, but it may come from a disk or a test: it checks all
 //! it relies on and never panics. No recursion, one pass, three allocations at most.
 
-use super::chars::{Place, ascii_name, is_space, name_run, qualified_name, unescape};
+use super::chars::{
+    After, Place, ascii_name, is_space, legal_prefix, name_run, qualified_name, unescape,
+};
 use super::element::NotAnElement;
 use crate::ns;
 
@@ -71,8 +73,10 @@ impl Tape {
         if bytes.len() > ELEMENT_BYTES_MAX {
             return Err(NotAnElement("too long"));
         }
-        if simdutf8::basic::from_utf8(bytes).is_err() {
-            return Err(NotAnElement("not UTF-8"));
+        match legal_prefix(bytes) {
+            (len, After::Nothing) if len == bytes.len() => (),
+            (_, After::BadChar) => return Err(NotAnElement("XML does not allow a character")),
+            _ => return Err(NotAnElement("not UTF-8")),
         }
         let mut reader = Reader::new(bytes);
         reader.run()?;

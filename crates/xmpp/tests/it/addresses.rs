@@ -235,7 +235,7 @@ fn hash(jid: &Jid) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::always_the_same(2000))]
 
     #[test]
     fn a_prepared_address_is_its_own_preparation(text in "\\PC{1,6}@[a-zA-Zäß.]{1,8}(/\\PC{1,6})?") {

@@ -38,7 +38,7 @@ fn taking_out_a_child_copies_only_what_it_uses() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::always_the_same(500))]
 
     #[test]
     fn writing_takes_at_most_six_bytes_for_one(text in any::<String>(), value in any::<String>()) {

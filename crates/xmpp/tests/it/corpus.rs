@@ -59,7 +59,7 @@ fn changes() -> impl Strategy<Value = Vec<(usize, u8, u8)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::always_the_same(400))]
 
     #[test]
     fn mutated_seeds_of_framing_hold(index in any::<proptest::sample::Index>(), changes in changes()) {

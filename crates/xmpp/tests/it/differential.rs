@@ -112,6 +112,8 @@ fn differs_on_purpose(input: &[u8], condition: Option<&str>) -> bool {
         || input.windows(2).any(|w| w[0] == b'\r' && w[1] != b'\n')
         // `rxml` lets the namespace of `xmlns` be the default one, which XML Names §3 forbids.
         || contains(input, b"xmlns='http://www.w3.org/2000/xmlns/'")
+        // `rxml` lets a tag declare its default namespace twice.
+        || input.split(|&b| b == b'<').any(|tag| tag.windows(7).filter(|w| w == b" xmlns=").count() > 1)
         // `standalone='no'` means nothing where no DTD can be.
         || (condition.is_none() && contains(input, b"'no'"))
 }
@@ -372,7 +374,7 @@ fn tree() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::always_the_same(3000))]
 
     #[test]
     fn both_agree_on_pieces_of_xml(pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..12)) {
