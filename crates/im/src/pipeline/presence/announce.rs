@@ -45,7 +45,7 @@ impl State {
             session.presence = Some(Box::new(Presence { stanza: stanza_kept, priority }));
         });
         let watchers = self.watchers(&stanza.from);
-        self.charge_copies(account, watchers.len());
+        self.charge_copies(account, watchers.len(), stanza.bytes().len());
         self.send_copies(&watchers, stanza.bytes());
         if before.is_none() {
             self.greet(id);
@@ -60,6 +60,9 @@ impl State {
     /// The user leaves with a word (§4.5).
     pub(super) fn announce_unavailable(&mut self, id: SessionId, stanza: &Bytes) {
         let Some(session) = self.session(id).filter(|s| !s.is_ending()) else { return };
+        if !session.is_available() && session.directed.is_empty() {
+            return;
+        }
         let from = session.jid.clone();
         // The session itself hears of it as well, if it was there.
         let watchers = if session.is_available() { self.watchers(&from) } else { Vec::new() };
@@ -93,7 +96,7 @@ impl State {
 
     /// Whoever got presence directly hears of the departure once, like everybody else.
     fn say_goodbye(&mut self, from: &Jid, watchers: Watchers, directed: Vec<Jid>, stanza: &Bytes) {
-        self.charge_copies(from.bare(), watchers.len() + directed.len());
+        self.charge_copies(from.bare(), watchers.len() + directed.len(), stanza.len());
         self.send_copies(&watchers, stanza);
         if directed.is_empty() {
             return;
@@ -101,10 +104,12 @@ impl State {
         let told: HashSet<SessionId> = watchers.iter().map(|(_, id)| *id).collect();
         let copies = Copies::of(stanza);
         for to in directed {
-            let targets = self.presence_targets(&to);
             let copy = copies.to(&to.to_string());
-            for id in targets.into_iter().filter(|id| !told.contains(id)) {
-                self.send(id, Outgoing::lazy(copy.clone()));
+            for id in self.presence_targets(&to) {
+                let Some(session) = self.session(id) else { continue };
+                if !told.contains(&id) && !self.is_hidden(from, &session.jid) {
+                    self.send(id, Outgoing::lazy(copy.clone()));
+                }
             }
         }
     }

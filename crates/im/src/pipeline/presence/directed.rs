@@ -34,7 +34,7 @@ impl State {
             self.forget_directed(id, to);
         }
         let copies = self.presence_targets(to).len();
-        self.charge_copies(account, copies);
+        self.charge_copies(account, copies, stanza.bytes().len());
         self.deliver_presence(stanza, to);
         Ok(())
     }

@@ -20,7 +20,7 @@ impl State {
         let jid = session.jid.clone();
         let to = jid.to_string();
         let shown = self.presences_seen_by(&jid);
-        self.charge_copies(jid.bare(), shown.len());
+        self.charge_copies(jid.bare(), shown.len(), mean_length(&shown));
         for stanza in shown {
             self.send(id, Outgoing::lazy(Copies::of(&stanza).to(&to)));
         }
@@ -78,7 +78,8 @@ impl State {
         }
         presences.retain(|(from, _)| !to.is_full() || from == to);
         presences.retain(|(from, _)| !self.is_hidden(jid, from));
-        self.charge_copies(jid.bare(), presences.len() + 1);
+        let length = presences.first().map_or(0, |(_, stanza)| stanza.len());
+        self.charge_copies(jid.bare(), presences.len() + 1, length);
         if presences.is_empty() {
             presences.push((to.clone(), unavailable(to)));
         }
@@ -98,4 +99,8 @@ impl State {
             session.directed.iter().any(|jid| jid == to || *jid == *to.bare())
         })
     }
+}
+
+fn mean_length(stanzas: &[Bytes]) -> usize {
+    stanzas.iter().map(Bytes::len).sum::<usize>() / stanzas.len().max(1)
 }

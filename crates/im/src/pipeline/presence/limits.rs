@@ -1,10 +1,10 @@
 //! How much presence one account may cause (attack row 26).
 //!
 //! Presence is the one thing of which a small stanza makes thousands. Every copy that an account causes, to its contacts or
-//! from them, is charged to it; `copies_per_second` of them are forgiven each second. Who owes a second's worth or more
-//! has to wait: what would announce, probe or greet anew is refused with `resource-constraint`. A single announcement is
-//! never cut short, however many contacts there are, and leaving is never refused, because what others see must be true.
-//! So within `t` seconds an account causes at most `(t + 1) × copies_per_second` copies and those of one announcement and
+//! from them, is charged to it, a long one as many; `copies_per_second` of them are forgiven each second. Who owes a
+//! second's worth or more has to wait: what would announce, probe or greet anew is refused with `resource-constraint`. A
+//! single announcement is never cut short, however many contacts there are, and leaving is never refused, because what
+//! others see must be true. So within `t` seconds an account causes at most `(t + 1) × copies_per_second` copies and those of one announcement and
 //! of the departures from it.
 
 use crate::state::State;
@@ -18,6 +18,9 @@ pub(super) const TOO_MUCH_PRESENCE: StanzaError = StanzaError::new(
     "resource-constraint",
     "This account announces presence too often; wait a moment.",
 );
+
+/// Bytes beyond which a copy counts as two, and so on.
+const COPY_BYTES: usize = 1024;
 
 /// Copies of an account's presence that have not been forgiven yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,10 +55,10 @@ impl State {
         if account.copies.may_cause_more(now, per_second) { Ok(()) } else { Err(TOO_MUCH_PRESENCE) }
     }
 
-    /// Charges copies to the account that caused them.
-    pub(super) fn charge_copies(&mut self, account: &BareJid, copies: usize) {
+    /// Charges copies of a stanza of that length to the account that caused them.
+    pub(super) fn charge_copies(&mut self, account: &BareJid, copies: usize, stanza_bytes: usize) {
         if let Some(account) = self.account_mut(account) {
-            account.copies.charge(copies);
+            account.copies.charge(copies.saturating_mul(1 + stanza_bytes / COPY_BYTES));
         }
     }
 }

@@ -67,7 +67,7 @@ impl State {
         let already = self.counters.stanzas_out;
         self.subscription_sent(&Sent { user, contact, verb, bytes: &bytes }, before, after);
         let caused = self.counters.stanzas_out - already;
-        self.charge_copies(user, usize::try_from(caused).unwrap_or(usize::MAX));
+        self.charge_copies(user, usize::try_from(caused).unwrap_or(usize::MAX), bytes.len());
         Ok(())
     }
 

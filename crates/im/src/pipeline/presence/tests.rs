@@ -350,3 +350,37 @@ fn sessions_that_overflow_together_end_without_end() {
     s.pass(Duration::ZERO);
     assert!(s.counters().sessions <= 2, "{:?}", s.counters());
 }
+
+#[test]
+fn a_long_presence_counts_as_many() {
+    let mut s = Scene::with(|o| o.copies_per_second = 20);
+    s.account("romeo@localhost");
+    s.connect("romeo", "romeo@localhost/orchard");
+    let announced = |s: &mut Scene, bytes: usize| {
+        s.pass(Duration::from_secs(60));
+        let status = "x".repeat(bytes);
+        let mut announced = 0;
+        for _ in 0..100 {
+            s.sends("romeo", &format!("<presence><status>{status}</status></presence>"));
+            announced += s.take("romeo").iter().filter(|x| x.contains("<status>")).count();
+        }
+        announced
+    };
+    assert_eq!(announced(&mut s, 10), 20);
+    assert_eq!(announced(&mut s, 9 * 1024), 2);
+    assert_eq!(announced(&mut s, 33 * 1024), 0);
+}
+
+#[test]
+fn offline_messages_wait_for_a_session_that_takes_messages() {
+    let mut s = verona();
+    s.connect("romeo", "romeo@localhost/orchard");
+    s.sends("romeo", "<message to='juliet@localhost' type='chat'><body>hist!</body></message>");
+    s.connect("juliet", "juliet@localhost/balcony");
+    s.sends("juliet", "<presence><priority>-1</priority></presence>");
+    assert!(!s.take("juliet").concat().contains("hist!"));
+    s.sends("juliet", "<presence><priority>0</priority></presence>");
+    s.receives("juliet", &["<presence", "<priority>0</priority>"]);
+    s.receives("juliet", &["<message", "hist!", "urn:xmpp:delay"]);
+    s.receives_nothing("juliet");
+}
