@@ -4,8 +4,8 @@
 //! from them, is charged to it, a long one as many; `copies_per_second` of them are forgiven each second. Who owes a
 //! second's worth or more has to wait: what would announce, probe or greet anew is refused with `resource-constraint`. A
 //! single announcement is never cut short, however many contacts there are, and leaving is never refused, because what
-//! others see must be true. So within `t` seconds an account causes at most `(t + 1) × copies_per_second` copies and those of one announcement and
-//! of the departures from it.
+//! others see must be true. So within `t` seconds an account causes at most `(t + 1) × copies_per_second` copies and those
+//! of one announcement and of the departures from it.
 
 use crate::state::State;
 use std::time::Duration;
