@@ -56,12 +56,19 @@ pub struct Setup {
     pub accounts: Vec<String>,
     /// Whether messages are archived.
     pub archive: bool,
+    /// Whether limits that would throttle a bench are lifted; the peers' always are.
+    pub limits_lifted: bool,
 }
 
 impl Setup {
     /// With archive, as its users run it.
     pub fn new(kind: Kind, accounts: Vec<String>) -> Self {
-        Self { kind, accounts, archive: true }
+        Self { kind, accounts, archive: true, limits_lifted: false }
+    }
+    /// The same without the limits that would throttle a bench.
+    #[must_use]
+    pub fn for_a_bench(self) -> Self {
+        Self { limits_lifted: true, ..self }
     }
 }
 
@@ -219,7 +226,10 @@ fn prepare_steadfast(place: &Place<'_>, setup: &Setup) -> Result<()> {
     }
     let (cert, key) = (place.dir.join("cert.pem"), place.dir.join("key.pem"));
     write!(text, "[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n", cert.display(), key.display())?;
-    text.push_str(&std::env::var("STEADFAST_CONFIG_EXTRA").unwrap_or_default());
+    if setup.limits_lifted {
+        text.push_str("[limits]\nstanzas_per_second = 10_000_000\nstanzas_burst = 10_000_000\n");
+        text.push_str("copies_per_second = 10_000_000\n");
+    }
     let config = place.dir.join("steadfast.toml");
     std::fs::write(&config, text)?;
     std::fs::create_dir_all(place.dir.join("data"))?;

@@ -23,7 +23,7 @@ pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
     TRANSPORTS
         .iter()
         .map(|(name, security)| {
-            let server = Server::start(&Setup::new(kind, accounts(size.pairs)))?;
+            let server = Server::start(&Setup::new(kind, accounts(size.pairs)).for_a_bench())?;
             let rate = saturate(&server, *security, size)?;
             let values = vec![
                 rate.messages / rate.cpu,

@@ -14,7 +14,7 @@ pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
     let users: Vec<String> = (0..size.sessions).map(|n| format!("idle{n}")).collect();
     let mut rows = Vec::new();
     for (name, security) in TRANSPORTS {
-        let server = Server::start(&Setup::new(kind, users.clone()))?;
+        let server = Server::start(&Setup::new(kind, users.clone()).for_a_bench())?;
         let row = runtime()?.block_on(async {
             // One login first, so that what a server loads once is not counted as a session's.
             drop(log_in_all(&server, security, &users[..1]).await?);

@@ -18,7 +18,7 @@ const ACCOUNTS_EACH: usize = 8;
 /// One run on a fresh server.
 pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
     let users: Vec<String> = (0..AT_ONCE * ACCOUNTS_EACH).map(|n| format!("login{n}")).collect();
-    let server = Server::start(&Setup::new(kind, users.clone()))?;
+    let server = Server::start(&Setup::new(kind, users.clone()).for_a_bench())?;
     let seconds = size.seconds;
     let row = runtime()?.block_on(async {
         let done = Arc::new(AtomicU64::new(0));

@@ -11,7 +11,7 @@ use std::time::Instant;
 pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
     let accounts: Vec<String> = (0..size.accounts).map(|n| format!("account{n}")).collect();
     let last = accounts.last().cloned().unwrap_or_default();
-    let mut server = Server::start(&Setup::new(kind, accounts))?;
+    let mut server = Server::start(&Setup::new(kind, accounts).for_a_bench())?;
     server.terminate()?;
     let start = Instant::now();
     server.restart()?;
