@@ -78,7 +78,7 @@ fn numbers<const N: usize>(text: &str, separator: char, digits: [usize; N]) -> O
 }
 
 fn is_date(year: u64, month: u64, day: u64) -> bool {
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap = year.is_multiple_of(if year.is_multiple_of(100) { 400 } else { 4 });
     let days = match month {
         2 if is_leap => 29,
         2 => 28,

@@ -40,6 +40,12 @@ const MALFORMED: StanzaError = StanzaError::new(
     "bad-request",
     "The query, its form or its page is not written as XEP-0313 and XEP-0059 say.",
 );
+/// XEP-0059 §2.3.
+const NO_INDEX: StanzaError = StanzaError::new(
+    ErrorType::Cancel,
+    "feature-not-implemented",
+    "Pages are found by id, not by index.",
+);
 /// More ids at once than are looked up.
 const TOO_MANY_IDS: StanzaError = StanzaError::new(
     ErrorType::Modify,

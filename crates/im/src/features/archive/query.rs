@@ -2,7 +2,7 @@
 //! times are numbers, JIDs are prepared.
 
 use super::form::Form;
-use super::{MALFORMED, NO_SUCH_ID};
+use super::{MALFORMED, NO_INDEX, NO_SUCH_ID};
 use crate::gather::Need;
 use crate::pipeline::iq::Request;
 use crate::pipeline::render::parse_archive_id;
@@ -37,6 +37,11 @@ struct Page {
 }
 
 impl Asked {
+    /// Whether the page is the last one of its range.
+    pub(super) fn is_from_end(&self) -> bool {
+        self.page.from_end
+    }
+
     pub(super) fn parse(query: Node<'_>) -> Result<Self, StanzaError> {
         Ok(Self {
             form: Form::parse(query)?,
@@ -76,6 +81,9 @@ impl Page {
     fn parse(set: Node<'_>) -> Result<Self, StanzaError> {
         let text = |name| set.child(name, ns::RSM).map(|node| node.text().trim().to_owned());
         let id = |text: &str| parse_archive_id(text).ok_or(NO_SUCH_ID);
+        if set.child("index", ns::RSM).is_some() {
+            return Err(NO_INDEX);
+        }
         let before = text("before");
         Ok(Self {
             max: text("max").map(|max| number(&max)).transpose()?,
@@ -158,6 +166,7 @@ mod tests {
             (rsm("<max>ten</max>"), "bad-request"),
             (rsm("<max/>"), "bad-request"),
             (rsm("<after>'; DROP TABLE archive; --</after>"), "item-not-found"),
+            (rsm("<index>3</index>"), "feature-not-implemented"),
             (rsm("<after/>"), "item-not-found"),
             (rsm("<before>x</before>"), "item-not-found"),
             (

@@ -385,3 +385,27 @@ fn a_note_to_oneself_is_archived_once() {
     s.receives("romeo", &["note", "<stanza-id xmlns='urn:xmpp:sid:0' by='romeo@localhost'"]);
     assert_eq!(bodies(&mut s, "romeo", ""), ["note"]);
 }
+
+#[test]
+fn a_page_of_long_messages_is_shorter() {
+    let mut s = verona();
+    for letter in ["a", "b", "c", "d", "e"] {
+        says(&mut s, "romeo", "juliet@localhost", &letter.repeat(300 * 1024));
+    }
+    let first = |page: &Page| -> String {
+        page.bodies.iter().map(|body| body.chars().next().unwrap()).collect()
+    };
+    let page = query(&mut s, "romeo", "");
+    assert_eq!(first(&page), "abc");
+    assert!(
+        !page.fin.contains("complete") && page.fin.contains("<count>5</count>"),
+        "{}",
+        page.fin
+    );
+    let page = query(&mut s, "romeo", &rsm(&format!("<after>{}</after>", page.ids[2])));
+    assert_eq!(first(&page), "de");
+    assert!(page.fin.contains("complete='true'"), "{}", page.fin);
+    let page = query(&mut s, "romeo", &rsm("<before/>"));
+    assert_eq!(first(&page), "cde");
+    assert!(page.fin.contains("<first index='2'>"), "{}", page.fin);
+}

@@ -1,18 +1,18 @@
 //! Message Carbons (XEP-0280): a copy of a conversation for the account's sessions that were not part of it.
 //!
-//! Copies of a stored message refer to it. They are neither archived nor kept offline, and void when left over.
+//! Copies of a stored message refer to it. They are neither archived nor kept offline; a received copy that is left over
+//! counts as the message (see `pipeline::message::left_over`).
 
 use super::{Feature, Specification};
 use crate::gather::Gathered;
 use crate::pipeline::iq::{Answer, IqRoute, Request, Target, no_needs};
-use crate::pipeline::message::{Flow, MessageInFlight, message_of};
+use crate::pipeline::message::{Flow, MessageInFlight};
 use crate::pipeline::render;
 use crate::queue::Outgoing;
-use crate::session::Session;
 use crate::stanza::{IqType, MessageType};
 use crate::state::State;
 use bytes::Bytes;
-use im_store::{CarbonKind, OfflineStanza, Render, SessionId, StanzaId};
+use im_store::{CarbonKind, Render, SessionId, StanzaId};
 use xmpp::jid::BareJid;
 use xmpp::ns;
 use xmpp::stanza_error::StanzaError;
@@ -84,19 +84,23 @@ pub(crate) fn copy_sent(state: &mut State, message: &mut MessageInFlight<'_>) ->
     Flow::On
 }
 
-/// A stage: copies for the recipient's sessions that do not get the message itself.
+/// The recipient's sessions that get copies because they do not get the message itself. There is none yet of a
+/// message that waits for a login: it is nobody's.
+pub(crate) fn receivers(state: &State, message: &MessageInFlight<'_>) -> Vec<SessionId> {
+    if message.way.offline || !is_eligible(message, CarbonKind::Received) {
+        return Vec::new();
+    }
+    listening(state, message.to().bare(), |id| {
+        let has_sent_it = state.session(id).is_some_and(|session| session.jid == *message.from());
+        !message.way.sessions.contains(&id) && !has_sent_it
+    })
+}
+
+/// A stage: copies for them.
 pub(crate) fn copy_received(state: &mut State, message: &mut MessageInFlight<'_>) -> Flow {
-    let owner = message.to().bare();
-    let gets_it_later =
-        super::offline::being_handed_over(state, owner).filter(|_| message.way.offline);
-    let sessions = listening(state, owner, |id| {
-        !message.way.sessions.contains(&id)
-            && Some(id) != message.sender
-            && Some(id) != gets_it_later
-    });
-    if !sessions.is_empty() && is_eligible(message, CarbonKind::Received) {
-        let stanza_id = message.kept_by_recipient;
-        copy(state, message, owner, &sessions, (CarbonKind::Received, stanza_id));
+    if !message.way.copies.is_empty() {
+        let (owner, stanza_id) = (message.to().bare(), message.kept_by_recipient);
+        copy(state, message, owner, &message.way.copies, (CarbonKind::Received, stanza_id));
     }
     Flow::On
 }
@@ -115,21 +119,6 @@ pub(crate) fn copy_error(state: &mut State, message: &MessageInFlight<'_>, error
     }
 }
 
-/// Whether a session was given a copy of a message with this id, which another session received.
-pub(crate) fn has_copy(session: &Session, at: StanzaId, message: &MessageInFlight<'_>) -> bool {
-    session.carbons && at > session.since.carbons && is_eligible(message, CarbonKind::Received)
-}
-
-/// Whether a session that is being given offline messages got a copy of this one before it took messages itself.
-pub(crate) fn had_copy(session: &Session, entry: &OfflineStanza) -> bool {
-    if !session.carbons || entry.id <= session.since.carbons || entry.id > session.since.priority {
-        return false;
-    }
-    message_of(&entry.bytes).is_some_and(|(stanza, kind)| {
-        is_eligible(&MessageInFlight::new(&stanza, kind, None), CarbonKind::Received)
-    })
-}
-
 fn listening(state: &State, owner: &BareJid, gets: impl Fn(SessionId) -> bool) -> Vec<SessionId> {
     let wants = |id: &SessionId| state.session(*id).is_some_and(|s| s.carbons) && gets(*id);
     state.sessions_of(owner).iter().copied().filter(wants).collect()
@@ -145,9 +134,14 @@ fn copy(
     for id in sessions {
         let Some(session) = state.session(*id) else { continue };
         let to = Some(session.jid.to_string().into());
-        let render = Render { stanza_id, carbon: Some(kind), to, ..Render::default() };
+        let also = match kind {
+            CarbonKind::Received => message.way.others(*id),
+            CarbonKind::Sent => Vec::new(),
+        };
+        let (carbon, delay) = (Some(kind), message.is_late);
+        let render = Render { stanza_id, delay, carbon, to, also };
         let out = match message.stored {
-            Some(stored) => Outgoing { outlives: false, ..message.dressed(stored, render, owner) },
+            Some(stored) => message.dressed(stored, render, owner),
             // Not stored for anybody: the copy stands for itself.
             None => {
                 let element = &message.stanza.element;

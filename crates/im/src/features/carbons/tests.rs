@@ -113,6 +113,7 @@ fn carbons_are_switched_off_again_and_survive_a_crash_while_on() {
     let previd = s.manage("tower");
     enable(&mut s, "tower");
     s.crash();
+    s.online("orchard", ORCHARD);
     s.online("juliet", BALCONY);
     s.sends("juliet", &format!("<message to='{ORCHARD}' type='chat'><body>b</body></message>"));
     s.resume("tower", "romeo@localhost/x", &previd, 1);
@@ -157,14 +158,53 @@ fn who_has_a_copy_of_what_was_sent_is_told_that_it_failed() {
 }
 
 #[test]
-fn a_session_that_has_a_copy_is_not_given_the_message_again_from_offline() {
+fn what_waits_for_a_login_is_copied_to_nobody_and_handed_over_once() {
     let mut s = verona();
     s.ends("orchard");
     s.sends("garden", "<presence><priority>-1</priority></presence>");
     s.take("garden");
     s.sends("juliet", "<message to='romeo@localhost' type='chat'><body>b</body></message>");
-    s.receives("garden", &["<received xmlns='urn:xmpp:carbons:2'>", "<body>b</body>"]);
+    s.receives_nothing("garden");
     s.sends("garden", "<presence/>");
     s.receives("garden", &["<presence"]);
+    s.receives("garden", &["<message", "<body>b</body>", "<delay"]);
     s.receives_nothing("garden");
+}
+
+/// Romeo in the orchard and in the tower with the same priority; neither takes what both are given.
+fn two_that_do_not_read(s: &mut Scene) {
+    s.online("tower", "romeo@localhost/tower");
+    s.sends("tower", "<presence><priority>1</priority></presence>");
+    for name in ["orchard", "tower"] {
+        s.stops_reading(name);
+    }
+    s.sends("juliet", "<message to='romeo@localhost' type='chat'><body>b</body></message>");
+}
+
+fn comes_late(s: &mut Scene) -> Vec<String> {
+    s.connect("late", "romeo@localhost/late");
+    s.sends("late", "<presence/>");
+    s.take("late").into_iter().filter(|xml| xml.starts_with("<message")).collect()
+}
+
+#[test]
+fn of_two_sessions_that_end_without_having_taken_a_message_the_last_passes_it_on() {
+    let mut s = verona();
+    s.ends("garden");
+    two_that_do_not_read(&mut s);
+    s.loses("orchard");
+    s.loses("tower");
+    assert_eq!(comes_late(&mut s).len(), 1);
+}
+
+#[test]
+fn what_a_copy_was_taken_of_is_not_passed_on() {
+    let mut s = verona();
+    two_that_do_not_read(&mut s);
+    let copies = s.take("garden");
+    assert!(copies.iter().any(|xml| xml.contains("<body>b</body>")), "{copies:?}");
+    s.loses("orchard");
+    s.loses("tower");
+    s.loses("garden");
+    assert!(comes_late(&mut s).is_empty());
 }

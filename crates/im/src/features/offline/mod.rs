@@ -11,16 +11,12 @@
 
 use super::{Feature, Specification, carbons};
 use crate::gather::{Found, Gathered, Need, Work};
-use crate::pipeline::message::{Flow, MessageInFlight};
-use crate::pipeline::render;
+use crate::pipeline::message::{Flow, MessageInFlight, message_of};
 use crate::planted::PlantedFault;
-use crate::queue::{Outgoing, Urgency};
-use crate::session::Session;
 use crate::state::State;
-use im_store::{Content, OfflineStanza, Query, Render, Reply, SessionId, StanzaId, Write};
+use im_store::{OfflineStanza, Query, Reply, SessionId, StanzaId, Write};
 use xmpp::jid::BareJid;
 use xmpp::ns;
-use xmpp::xml::Element;
 
 /// Messages handed over at once.
 const PAGE_STANZAS_MAX: usize = 64;
@@ -45,6 +41,8 @@ pub(crate) const FEATURE: Feature = Feature {
 pub(crate) struct HandOver {
     /// To which.
     session: SessionId,
+    /// Messages with a greater id came when it was under way, so they are for other sessions, too.
+    began: StanzaId,
     /// Messages that joined since the read was ordered.
     joined: u64,
     /// One of them has an older id than others: the page may lack it.
@@ -67,10 +65,11 @@ pub(crate) fn may_take(state: &State, message: &MessageInFlight<'_>) -> bool {
 pub(crate) fn wait_for_hand_over(state: &mut State, message: &mut MessageInFlight<'_>) -> Flow {
     let to = message.to().bare();
     if let Some(hand_over) = state.account(to).and_then(|a| a.handing_over)
-        && let Some(at) = message.way.sessions.iter().position(|id| *id == hand_over.session)
+        && message.way.sessions.contains(&hand_over.session)
         && may_take(state, message)
     {
-        message.way.sessions.remove(at);
+        // Only there: others are given it together with that session, so that each can be told who else was.
+        message.way.sessions.clear();
         message.way.offline = true;
     }
     Flow::On
@@ -96,19 +95,15 @@ pub(crate) fn store(state: &mut State, message: &mut MessageInFlight<'_>) -> Flo
     Flow::On
 }
 
-/// The session that new messages do not reach directly, because older ones are being given to it.
-pub(crate) fn being_handed_over(state: &State, account: &BareJid) -> Option<SessionId> {
-    state.account(account).and_then(|a| a.handing_over).map(|hand_over| hand_over.session)
-}
-
 impl State {
     /// Marks the beginning of a hand-over; false when there is nothing to do or one is under way.
     pub(crate) fn hand_over_begins(&mut self, session: SessionId, account: &BareJid) -> bool {
+        let began = self.last_stanza_id();
         let Some(account) = self.account_mut(account) else { return false };
         if account.offline == 0 || account.handing_over.is_some() {
             return false;
         }
-        account.handing_over = Some(HandOver { session, joined: 0, is_disturbed: false });
+        account.handing_over = Some(HandOver { session, began, joined: 0, is_disturbed: false });
         true
     }
 
@@ -130,6 +125,15 @@ impl State {
     fn hand_over_to_best(&mut self, account: &BareJid) {
         if let Some(session) = self.top_sessions(account).first().copied() {
             self.submit(Work::Offline { session, account: account.clone() });
+        }
+    }
+
+    /// Goes on with the next page, or the same again.
+    fn go_on_with(&mut self, session: SessionId, account: &BareJid, began: StanzaId) {
+        self.submit(Work::Offline { session, account: account.clone() });
+        let owner = self.account_mut(account);
+        if let Some(hand_over) = owner.and_then(|owner| owner.handing_over.as_mut()) {
+            hand_over.began = began;
         }
     }
 
@@ -157,30 +161,37 @@ impl State {
             return self.hand_over_to_best(account);
         }
         if hand_over.is_disturbed {
-            return self.submit(Work::Offline { session: id, account: account.clone() });
+            return self.go_on_with(id, account, hand_over.began);
         }
         for entry in &page {
-            self.hand_over(id, account, entry);
+            self.hand_over(&hand_over, account, entry);
         }
         let is_last = page.len() < PAGE_STANZAS_MAX && hand_over.joined == 0;
         self.forget_handed_over(account, &page, is_last);
         if !is_last {
-            self.submit(Work::Offline { session: id, account: account.clone() });
+            self.go_on_with(id, account, hand_over.began);
         }
     }
 
-    fn hand_over(&mut self, id: SessionId, account: &BareJid, entry: &OfflineStanza) {
-        let Ok(element) = Element::parse(entry.bytes.clone()) else { return };
-        if self.session(id).is_none_or(|session| carbons::had_copy(session, entry)) {
-            return;
+    /// Now the message is delivered: to the session, to whoever else was there when it came, and in copy to others.
+    fn hand_over(&mut self, hand_over: &HandOver, account: &BareJid, entry: &OfflineStanza) {
+        let Some((stanza, kind)) = message_of(&entry.bytes) else { return };
+        let Some(session) = self.session(hand_over.session) else { return };
+        let (conn, is_for_it_alone) = (session.conn(), stanza.to.as_ref() == Some(&session.jid));
+        let mut message = MessageInFlight::late(&stanza, kind, entry.id, entry.archived);
+        if entry.id > hand_over.began && !is_for_it_alone {
+            message.way.sessions = self.top_sessions(account);
         }
-        let render = Render { stanza_id: entry.archived, delay: true, ..Render::default() };
-        let bytes = render::dress(&element, entry.id, &render, account);
+        if !message.way.sessions.contains(&hand_over.session) {
+            message.way.sessions.push(hand_over.session);
+        }
         if self.has_fault(PlantedFault::OfflineForgottenEarly) {
-            return self.session(id).and_then(Session::conn).map_or((), |c| self.push(c, bytes, 0));
+            let bytes = message.dressed(entry.id, message.render(), account).bytes;
+            return conn.map_or((), |conn| self.push(conn, bytes, 0));
         }
-        let content = Content::Stored(entry.id, render);
-        self.send(id, Outgoing { content, bytes, urgency: Urgency::Now, outlives: true });
+        message.way.copies = carbons::receivers(self, &message);
+        self.give_to_all(&message, entry.id, &message.render(), account);
+        carbons::copy_received(self, &mut message);
     }
 
     fn forget_handed_over(&mut self, account: &BareJid, page: &[OfflineStanza], is_last: bool) {

@@ -193,3 +193,19 @@ fn a_message_left_over_during_a_hand_over_takes_its_old_place() {
     s.settle();
     assert_eq!(bodies(&s.take("garden")), ["one", "two", "three"]);
 }
+
+#[test]
+fn a_session_that_leaves_and_returns_during_the_hand_over_gets_what_came_meanwhile() {
+    let mut s = verona_with(|_| {});
+    chat(&mut s, "<body>one</body>");
+    s.connect("romeo", ORCHARD);
+    s.sends("romeo", "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
+    s.hold_commits = true;
+    s.sends("romeo", "<presence/>");
+    chat(&mut s, "<body>two</body>");
+    s.sends("romeo", "<presence type='unavailable'/>");
+    s.hold_commits = false;
+    s.settle();
+    s.sends("romeo", "<presence/>");
+    assert_eq!(bodies(&s.take("romeo")), ["one", "two"]);
+}

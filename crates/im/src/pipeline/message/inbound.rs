@@ -2,12 +2,12 @@
 //! them. Sessions without a connection count like any other.
 
 use super::{Flow, MessageInFlight, Way};
-use crate::features::{blocking, offline};
+use crate::features::{blocking, carbons, offline};
 use crate::pipeline::UNAVAILABLE;
 use crate::queue::Outgoing;
 use crate::stanza::MessageType;
 use crate::state::State;
-use im_store::{Render, SessionId};
+use im_store::{Content, Render, SessionId, StanzaId};
 use xmpp::jid::BareJid;
 
 /// RFC 6121 §8.5.1.
@@ -37,7 +37,7 @@ pub(super) fn choose_recipients(state: &mut State, message: &mut MessageInFlight
         (Some(session), _) => Way { sessions: vec![session], ..Way::default() },
         (None, MessageType::Chat | MessageType::Normal) => {
             let sessions = state.top_sessions(to.bare());
-            Way { offline: sessions.is_empty(), sessions, refused: false }
+            Way { offline: sessions.is_empty(), sessions, ..Way::default() }
         }
         (None, MessageType::Headline) if !to.is_full() => {
             Way { sessions: state.listening_sessions(to.bare()), ..Way::default() }
@@ -50,42 +50,49 @@ pub(super) fn choose_recipients(state: &mut State, message: &mut MessageInFlight
 
 /// Ends the way of what nobody will get.
 pub(super) fn refuse_undeliverable(state: &mut State, message: &mut MessageInFlight<'_>) -> Flow {
-    let Way { sessions, offline, refused } = &message.way;
+    let Way { sessions, offline, refused, .. } = &message.way;
     if *refused || (*offline && !offline::may_take(state, message)) {
         return state.refuse(message, &UNAVAILABLE);
     }
     if sessions.is_empty() && !offline { Flow::End } else { Flow::On }
 }
 
-/// Puts it into the queues of the sessions chosen.
+/// Puts it into the queues of the sessions chosen. Only what has to outlive a session is stored for it.
 pub(super) fn deliver(state: &mut State, message: &mut MessageInFlight<'_>) -> Flow {
-    let sessions = std::mem::take(&mut message.way.sessions);
-    if !sessions.is_empty() {
-        let out = outgoing(state, message);
-        let (last, others) = sessions.split_last().map_or((None, &[][..]), |(l, o)| (Some(l), o));
-        for session in others {
+    if message.way.sessions.is_empty() {
+        return Flow::On;
+    }
+    message.way.copies = carbons::receivers(state, message);
+    if message.stored.is_none() && !message.is_lasting() {
+        let bytes = message.stanza.bytes().clone();
+        let out = Outgoing { urgency: message.urgency(), ..Outgoing::own(bytes) };
+        for session in &message.way.sessions {
             state.send(*session, out.clone());
         }
-        if let Some(last) = last {
-            state.send(*last, out);
-        }
+        return Flow::On;
     }
-    message.way.sessions = sessions;
+    let id = message.store(state);
+    state.give_to_all(message, id, &message.render(), message.to().bare());
     Flow::On
 }
 
-/// What each of its recipients gets. Only what has to outlive a session is stored for it.
-fn outgoing(state: &mut State, message: &mut MessageInFlight<'_>) -> Outgoing {
-    if message.stored.is_none() && !message.is_lasting() {
-        let urgency = message.urgency();
-        return Outgoing { urgency, ..Outgoing::own(message.stanza.bytes().clone()) };
-    }
-    let id = message.store(state);
-    let render = Render { stanza_id: message.kept_by_recipient, ..Render::default() };
-    message.dressed(id, render, message.to().bare())
-}
-
 impl State {
+    /// Gives a stored message to every session on its way, each told who else was given it.
+    pub(crate) fn give_to_all(
+        &mut self,
+        message: &MessageInFlight<'_>,
+        id: StanzaId,
+        render: &Render,
+        account: &BareJid,
+    ) {
+        let out = message.dressed(id, render.clone(), account);
+        for session in &message.way.sessions {
+            let also = message.way.others(*session);
+            let content = Content::Stored(id, Render { also, ..render.clone() });
+            self.send(*session, Outgoing { content, ..out.clone() });
+        }
+    }
+
     /// Available sessions of an account that take messages for it: those without negative priority.
     pub(crate) fn listening_sessions(&self, account: &BareJid) -> Vec<SessionId> {
         let listens = |id: &SessionId| self.priority_of(*id).is_some_and(|priority| priority >= 0);

@@ -71,6 +71,8 @@ pub(crate) struct MessageInFlight<'a> {
     pub(crate) kept_by_sender: bool,
     /// It is in the recipient's archive.
     pub(crate) kept_by_recipient: bool,
+    /// It waited somewhere: whoever gets it is told when it came.
+    pub(crate) is_late: bool,
     /// The sender's other sessions have copies, so they are told when it fails.
     pub(crate) sent_copied: bool,
     /// Who gets it.
@@ -82,10 +84,20 @@ pub(crate) struct MessageInFlight<'a> {
 pub(crate) struct Way {
     /// These sessions.
     pub(crate) sessions: Vec<SessionId>,
+    /// Copies of what they get go to these.
+    pub(crate) copies: Vec<SessionId>,
     /// Whoever logs in next, or has just logged in and is being given what waited.
     pub(crate) offline: bool,
     /// Nobody, and the sender is told.
     pub(crate) refused: bool,
+}
+
+impl Way {
+    /// All that are given it or a copy, but one.
+    pub(crate) fn others(&self, session: SessionId) -> Vec<SessionId> {
+        let all = self.sessions.iter().chain(&self.copies);
+        all.copied().filter(|other| *other != session).collect()
+    }
 }
 
 impl<'a> MessageInFlight<'a> {
@@ -99,9 +111,21 @@ impl<'a> MessageInFlight<'a> {
             stored: None,
             kept_by_sender: false,
             kept_by_recipient: false,
+            is_late: false,
             sent_copied: false,
             way: Way::default(),
         }
+    }
+
+    /// Stored before, with this id, and perhaps in the recipient's archive.
+    pub(crate) fn late(stanza: &'a Stanza, kind: MessageType, id: StanzaId, is_kept: bool) -> Self {
+        let stored = Some(id);
+        Self { stored, kept_by_recipient: is_kept, is_late: true, ..Self::new(stanza, kind, None) }
+    }
+
+    /// How it is dressed for its recipient.
+    pub(crate) fn render(&self) -> Render {
+        Render { stanza_id: self.kept_by_recipient, delay: self.is_late, ..Render::default() }
     }
 
     /// Where it came from.
