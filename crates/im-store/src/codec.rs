@@ -57,7 +57,8 @@ mod flag {
     pub(super) const CARBON_RECEIVED: u8 = 4;
     pub(super) const CARBON_SENT: u8 = 8;
     pub(super) const TO: u8 = 16;
-    pub(super) const ALL: u8 = 31;
+    pub(super) const ALSO: u8 = 32;
+    pub(super) const ALL: u8 = 63;
 }
 
 /// A [`Write`] as it lies in its encoding. Addresses are texts that were prepared before they were written.
@@ -166,14 +167,14 @@ fn encode_append(session: SessionId, seq: u64, content: &Content, out: &mut Vec<
             head(out, tag::QUEUE_STORED, session.0);
             put_int(out, seq);
             put_int(out, id.0);
-            let length = 1 + render.to.as_ref().map_or(0, |to| to.len());
-            put_int(out, length as u64);
-            encode_render(render, out);
+            let mut encoded = Vec::new();
+            encode_render(render, &mut encoded);
+            put_bytes(out, &encoded);
         }
     }
 }
 
-/// Appends the encoding of a render: one byte of flags, then the text of `to`.
+/// Appends the encoding of a render: one byte of flags, the number of other sessions and their ids, the text of `to`.
 pub fn encode_render(render: &Render, out: &mut Vec<u8>) {
     let carbon = match render.carbon {
         None => 0,
@@ -183,19 +184,27 @@ pub fn encode_render(render: &Render, out: &mut Vec<u8>) {
     let stanza_id = if render.stanza_id { flag::STANZA_ID } else { 0 };
     let delay = if render.delay { flag::DELAY } else { 0 };
     let to = if render.to.is_some() { flag::TO } else { 0 };
-    out.push(carbon | stanza_id | delay | to);
+    let also = if render.also.is_empty() { 0 } else { flag::ALSO };
+    out.push(carbon | stanza_id | delay | to | also);
+    if also != 0 {
+        put_int(out, render.also.len() as u64);
+        render.also.iter().for_each(|session| put_int(out, session.0));
+    }
     out.extend_from_slice(render.to.as_deref().unwrap_or_default().as_bytes());
 }
 
 /// Decodes what [`encode_render`] wrote; the whole input is the render.
 pub fn decode_render(bytes: &[u8]) -> Result<Render, Malformed> {
-    let (&flags, to) = bytes.split_first().ok_or(Malformed::Truncated)?;
+    let (&flags, rest) = bytes.split_first().ok_or(Malformed::Truncated)?;
     let carbon = match flags & (flag::CARBON_RECEIVED | flag::CARBON_SENT) {
         0 => None,
         flag::CARBON_RECEIVED => Some(CarbonKind::Received),
         flag::CARBON_SENT => Some(CarbonKind::Sent),
         _ => return Err(Malformed::Value("the carbon flag")),
     };
+    let mut rest = Writes { rest };
+    let also = if flags & flag::ALSO != 0 { rest.sessions()? } else { Vec::new() };
+    let to = rest.rest;
     let has_to = flags & flag::TO != 0;
     if flags & !flag::ALL != 0 || !has_to && !to.is_empty() {
         return Err(Malformed::Value("a render flag"));
@@ -206,6 +215,7 @@ pub fn decode_render(bytes: &[u8]) -> Result<Render, Malformed> {
         delay: flags & flag::DELAY != 0,
         carbon,
         to,
+        also,
     })
 }
 
@@ -330,6 +340,15 @@ impl<'a> Writes<'a> {
             }
         }
         Err(Malformed::Value("an integer"))
+    }
+
+    /// A number of session ids, at least one; no more than there are bytes for.
+    fn sessions(&mut self) -> Result<Vec<SessionId>, Malformed> {
+        let count = self.int()?;
+        if count == 0 || count > self.rest.len() as u64 {
+            return Err(Malformed::Value("the number of other sessions"));
+        }
+        (0..count).map(|_| self.int().map(SessionId)).collect()
     }
 
     fn stanza(&mut self) -> Result<StanzaId, Malformed> {

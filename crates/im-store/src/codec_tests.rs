@@ -21,6 +21,7 @@ fn a_batch_is_decoded_as_it_was() {
         delay: true,
         carbon: Some(CarbonKind::Received),
         to: Some("romeo@example.org".into()),
+        also: vec![SessionId(3), SessionId(u64::MAX)],
     };
     let mut batch = Batch {
         writes: vec![

@@ -42,6 +42,9 @@ pub struct Render {
     pub carbon: Option<CarbonKind>,
     /// Replaces `to` (of the wrapper, for a carbon). `None` leaves it as it was sent.
     pub to: Option<Box<str>>,
+    /// Other sessions of the account that were given the same stanza, or a copy of it, at the same time. Does not change
+    /// what is sent; says whose business it is when this session ends without having taken it.
+    pub also: Vec<SessionId>,
 }
 
 /// Direction of a carbon copy.

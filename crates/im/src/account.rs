@@ -101,6 +101,19 @@ impl Account {
         self.others.iter().find(|(k, name, _)| *k == kind && &**name == key).map(|(_, _, v)| v)
     }
 
+    /// Takes a hot item that has no field of its own.
+    pub(crate) fn put_other(&mut self, kind: ItemKind, key: &str, value: Bytes) {
+        match self.others.iter_mut().find(|(k, name, _)| *k == kind && &**name == key) {
+            Some((_, _, old)) => *old = value,
+            None => self.others.push((kind, key.into(), value)),
+        }
+    }
+
+    /// Forgets a hot item that has no field of its own.
+    pub(crate) fn remove_other(&mut self, kind: ItemKind, key: &str) {
+        self.others.retain(|(k, name, _)| *k != kind || &**name != key);
+    }
+
     /// Hot items of one kind that have no field of their own.
     pub(crate) fn others_of(&self, kind: ItemKind) -> usize {
         self.others.iter().filter(|(k, _, _)| *k == kind).count()

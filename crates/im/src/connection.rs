@@ -239,7 +239,14 @@ impl State {
     /// One element of a bound session has been handled.
     pub(crate) fn owe_credit(&mut self, id: ConnId, pay: bool) {
         self.owe_one(id);
-        if pay && self.conns.get(&id).is_some_and(|c| c.owed >= CREDIT_STEP) {
+        if pay && self.link_has_room(id) {
+            self.pay_credit_by_steps(id);
+        }
+    }
+
+    /// Gives back credit owed once it is worth a frame.
+    pub(crate) fn pay_credit_by_steps(&mut self, id: ConnId) {
+        if self.conns.get(&id).is_some_and(|c| c.owed >= CREDIT_STEP) {
             self.pay_credit(id);
         }
     }
@@ -300,7 +307,7 @@ impl State {
             mechanisms: Mechanism::ALL,
             server_secret: &self.server_secret,
             iterations: NonZeroU32::new(self.options.scram_iterations).unwrap_or(NonZeroU32::MIN),
-            downgrade_protection: false,
+            downgrade_protection: true,
             registration: self.options.registration_allowed,
             features_before_login: b"",
             features_after_login: &self.stream_features,
@@ -352,9 +359,7 @@ impl State {
                 let Some(jid) = self.account_of(id) else { return };
                 self.resume_requested(id, &jid, &previd, h);
             }
-            Order::Register { domain, iq } => {
-                self.submit(Work::Register { conn: id, domain, iq });
-            }
+            Order::Register { domain, iq } => self.registration_requested(id, domain, iq),
             Order::Close(bytes) => self.close_connection(id, bytes),
         }
     }

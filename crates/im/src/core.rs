@@ -11,7 +11,7 @@ use crate::queue::Queue;
 use crate::session::{Carrier, Session};
 use crate::state::{LastIds, State};
 use crate::timers::Timer;
-use im_store::{KeptSession, Recovered, Room};
+use im_store::{KeptSession, Recovered, Room, SessionId};
 use link::Up;
 use std::time::Duration;
 
@@ -55,7 +55,8 @@ impl Core {
                 lost.extend(state.take_up(session));
             }
         }
-        for id in lost {
+        lost.sort_unstable();
+        for (_, id) in lost {
             state.end_session(id);
         }
         state.go_on_handing_over();
@@ -117,26 +118,33 @@ fn recover(kept: &KeptSession) -> Option<Session> {
 }
 
 fn stream_features(state: &State) -> Vec<u8> {
-    features::ALL
-        .iter()
-        .filter(|feature| feature.enabled.is_none_or(|enabled| enabled(state)))
+    features::enabled(state)
         .flat_map(|feature| feature.stream_features.bytes())
+        .chain(features::disco::stream_feature(state))
         .collect()
 }
 
 impl State {
-    /// Takes up a kept session; returns it when it cannot be resumed and has to end.
-    fn take_up(&mut self, mut session: Session) -> Option<im_store::SessionId> {
+    /// Takes up a kept session; returns it when it has to end: first those that had ended before, in the same order, then
+    /// those that cannot be resumed.
+    fn take_up(&mut self, mut session: Session) -> Option<(u64, SessionId)> {
         let (id, jid) = (session.id, session.jid.bare().clone());
         let resumable =
             session.is_resumable() && !self.has_fault(PlantedFault::RestartEndsSessions);
+        let order = session.end.take().map(|end| end.order);
         let until = self.now.mono + self.options.resume_for;
         session.carrier = Carrier::Detached { until };
         let account = self.account_mut(&jid)?;
         account.sessions.push(id);
         self.sessions.insert(id, Box::new(session));
         self.timers.set(until, Timer::ResumeExpires(id));
-        (!resumable).then_some(id)
+        match order {
+            Some(order) => {
+                self.last_end = self.last_end.max(order);
+                Some((order, id))
+            }
+            None => (!resumable).then_some((u64::MAX, id)),
+        }
     }
 
     fn link_reported(&mut self, up: Up) {

@@ -69,6 +69,8 @@ struct Waiting {
     asked: bool,
     gathered: Vec<Option<Found>>,
     failed: bool,
+    /// Accounts that must stay in memory until it is done: two that are needed together must not drive each other out.
+    pinned: Vec<BareJid>,
 }
 
 #[derive(Debug)]
@@ -86,11 +88,18 @@ pub(crate) struct Gathering {
     /// Who waits for an account that is being read.
     accounts: HashMap<BareJid, Vec<WorkId>>,
     reads: HashMap<Ticket, Purpose>,
+    /// How much waiting work needs each account.
+    pins: HashMap<BareJid, u32>,
     /// Accounts that have a session whose queue is being routed again: they stay in memory.
     pub(crate) ending: Vec<BareJid>,
 }
 
 impl Gathering {
+    /// Whether waiting work needs this account.
+    pub(crate) fn is_pinned(&self, jid: &BareJid) -> bool {
+        self.pins.contains_key(jid)
+    }
+
     /// Whether no work waits.
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty()
@@ -105,7 +114,9 @@ impl State {
         {
             return;
         }
-        self.advance(Waiting { work, open: 0, asked: false, gathered: Vec::new(), failed: false });
+        let pinned = Vec::new();
+        let gathered = Vec::new();
+        self.advance(Waiting { work, open: 0, asked: false, gathered, failed: false, pinned });
     }
 
     fn advance(&mut self, mut waiting: Waiting) {
@@ -136,6 +147,7 @@ impl State {
                 return;
             }
         }
+        self.unpin(&waiting.pinned);
         let failed = waiting.failed;
         let gathered: Option<Gathered> = waiting.gathered.into_iter().collect();
         self.perform(waiting.work, gathered.filter(|_| !failed));
@@ -154,11 +166,28 @@ impl State {
         }
     }
 
-    fn park(&mut self, waiting: Waiting) -> WorkId {
+    fn park(&mut self, mut waiting: Waiting) -> WorkId {
+        if waiting.pinned.is_empty() {
+            waiting.pinned = self.accounts_needed(&waiting.work);
+            for jid in &waiting.pinned {
+                *self.gathering.pins.entry(jid.clone()).or_default() += 1;
+            }
+        }
         self.gathering.last += 1;
         let id = WorkId(self.gathering.last);
         self.gathering.waiting.insert(id, waiting);
         id
+    }
+
+    fn unpin(&mut self, pinned: &[BareJid]) {
+        for jid in pinned {
+            if let Some(pins) = self.gathering.pins.get_mut(jid) {
+                *pins -= 1;
+                if *pins == 0 {
+                    self.gathering.pins.remove(jid);
+                }
+            }
+        }
     }
 
     fn want_account(&mut self, jid: BareJid, work: WorkId) {
@@ -278,7 +307,7 @@ impl State {
                 vec![Need::Read(Query::Accounts { after: after.as_str().into(), max: *max })]
             }
             Work::Offline { account, .. } => self.needs_of_offline(account),
-            Work::Register { iq, .. } => register::needs(self, iq),
+            Work::Register { domain, iq, .. } => register::needs(self, domain, iq),
             Work::Made { .. } | Work::Login { .. } | Work::Bind { .. } | Work::Admin { .. } => {
                 Vec::new()
             }

@@ -86,6 +86,18 @@ pub enum Report {
         /// From where.
         peer: IpAddr,
     },
+    /// A stranger registered an account (XEP-0077).
+    Registered {
+        /// The account.
+        jid: BareJid,
+        /// From where.
+        peer: IpAddr,
+    },
+    /// An address asked for too many accounts and has to wait.
+    RegistrationThrottled {
+        /// From where.
+        peer: IpAddr,
+    },
     /// A read failed; what waited for it was answered with internal-server-error.
     ReadFailed {
         /// Why.

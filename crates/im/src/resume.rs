@@ -5,7 +5,7 @@ use crate::connection::BindRequest;
 use crate::gather::{Found, Gathered, Need, Work};
 use crate::pipeline::UNAVAILABLE;
 use crate::planted::PlantedFault;
-use crate::session::{Allowance, Carrier, Managed, Session};
+use crate::session::{Allowance, Carrier, End, Managed, Session};
 use crate::stanza::Stanza;
 use crate::state::State;
 use crate::timers::Timer;
@@ -411,15 +411,12 @@ impl State {
         if session.is_ending() {
             return;
         }
-        let (priority, since) = (session.priority(), session.since);
         if let Carrier::Detached { until } = session.carrier {
             self.timers.clear(until, Timer::ResumeExpires(id));
         }
         self.clear_question(id);
         self.presence_of_ended(id);
         let Some(session) = self.session_mut(id) else { return };
-        session.priority_at_end = priority.or(session.priority_at_end);
-        session.since = since;
         if let Some(resumer) = session.resumer.take() {
             self.refuse_resume(resumer.conn, sm::failed("item-not-found", None));
         }
@@ -429,8 +426,22 @@ impl State {
         session.inbox = std::collections::VecDeque::new();
         let jid = session.jid.clone();
         self.leave_account(id, jid.bare());
+        crate::features::last::session_ended(self, jid.bare());
+        self.mark_end(id, jid.bare());
         self.gathering.ending.push(jid.bare().clone());
         self.route_left_over(id, jid.bare());
+    }
+
+    /// Remembers, across a crash too, that the session ended and which sessions outlived it.
+    fn mark_end(&mut self, id: SessionId, account: &BareJid) {
+        self.last_end += 1;
+        let end = End { order: self.last_end, outlived_by: self.sessions_of(account).to_vec() };
+        let Some(session) = self.session_mut(id) else { return };
+        let has_left_over = session.queue.kept() > 0;
+        session.end = Some(Box::new(end));
+        if has_left_over {
+            self.touch(id, |dirty| dirty.state = true);
+        }
     }
 
     fn leave_account(&mut self, id: SessionId, jid: &BareJid) {

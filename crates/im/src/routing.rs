@@ -21,6 +21,8 @@ const REFILL_STANZAS_MAX: usize = 128;
 const REFILL_BYTES_MAX: usize = 128 * 1024;
 /// Lazy stanzas kept back from an inactive client before they are sent anyway (XEP-0352).
 const LAZY_MAX: u64 = 200;
+/// How much longer the queue of a connected client may get that receives and never acknowledges (attack row 28).
+const CONNECTED_QUEUE_FACTOR: u64 = 20;
 /// Unacknowledged stanzas after which the client is asked at once.
 const ASK_AFTER_STANZAS: u64 = 8;
 /// Time after which it is asked about fewer.
@@ -87,19 +89,24 @@ impl State {
         let now = self.now.mono;
         let queue_max = self.options.queue_stanzas_max;
         let Some(session) = self.session_mut(id) else { return };
-        if let Carrier::Detached { until } = session.carrier
-            && session.queue.kept() > queue_max
-            && until > now
-        {
-            session.carrier = Carrier::Detached { until: now };
-            self.timers.clear(until, Timer::ResumeExpires(id));
-            self.timers.set(now, Timer::ResumeExpires(id));
+        let kept = session.queue.kept();
+        match session.carrier {
+            Carrier::Detached { until } if kept > queue_max && until > now => {
+                session.carrier = Carrier::Detached { until: now };
+                self.timers.clear(until, Timer::ResumeExpires(id));
+                self.timers.set(now, Timer::ResumeExpires(id));
+            }
+            Carrier::Attached(_) if kept > queue_max * CONNECTED_QUEUE_FACTOR => {
+                self.clear_question(id);
+                self.expect_answer(id, now);
+            }
+            Carrier::Detached { .. } | Carrier::Attached(_) | Carrier::Ending => {}
         }
     }
 
     // ---- link -----------------------------------------------------------------------------------------------------
 
-    fn link_has_room(&self, conn: ConnId) -> bool {
+    pub(crate) fn link_has_room(&self, conn: ConnId) -> bool {
         self.conns.get(&conn).is_some_and(|c| {
             c.in_flight_bytes < IN_FLIGHT_BYTES_MAX && c.in_flight.len() < IN_FLIGHT_SENDS_MAX
         })
@@ -131,10 +138,19 @@ impl State {
             conn.in_flight = std::collections::VecDeque::new();
         }
         let Some(session) = conn.session else { return };
+        self.resume_reading(id, session);
         if queue_seq > 0 {
             self.written_to_client(session, queue_seq);
         }
         self.refill(session);
+    }
+
+    /// A client that did not read what it was sent was not heard either; now it is.
+    fn resume_reading(&mut self, id: ConnId, session: SessionId) {
+        let is_paused = self.session(session).is_some_and(|s| s.allowance.paused);
+        if !is_paused && self.link_has_room(id) {
+            self.pay_credit_by_steps(id);
+        }
     }
 
     /// For a client without stream management, and for what was sent before it enabled it, the multiplexor's word is the
@@ -230,11 +246,14 @@ impl State {
     }
 
     fn ask(&mut self, id: SessionId, conn: ConnId) {
-        let by = self.now.mono + ANSWER_WITHIN;
+        self.expect_answer(id, self.now.mono + ANSWER_WITHIN);
+        self.push(conn, Bytes::from_static(sm::ASK_ACK), 0);
+    }
+
+    fn expect_answer(&mut self, id: SessionId, by: Duration) {
         if let Some(session) = self.session_mut(id) {
             session.ack = AckQuestion::Asked(by);
             self.timers.set(by, Timer::AckOverdue(id));
-            self.push(conn, Bytes::from_static(sm::ASK_ACK), 0);
         }
     }
 

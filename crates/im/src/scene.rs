@@ -142,8 +142,8 @@ impl Scene {
         self.tell(Input::Link(Up::Header { conn, header }));
     }
 
-    /// Connects and logs in, up to the stream features after login.
-    pub(crate) fn login(&mut self, name: &str, jid: &str) {
+    /// Connects and logs in, up to the stream features after login, which it gives.
+    pub(crate) fn login(&mut self, name: &str, jid: &str) -> String {
         let bare = BareJid::parse(jid.split('/').next().unwrap()).unwrap();
         self.open(name);
         self.header(name, bare.domain());
@@ -156,8 +156,9 @@ impl Scene {
             ),
         );
         self.header(name, bare.domain());
-        let said = self.take(name);
+        let mut said = self.take(name);
         assert!(said.iter().any(|x| x.starts_with("<success")), "{name} logs in: {said:?}");
+        said.pop().unwrap_or_default()
     }
 
     /// Connects, logs in and binds the resource of `jid`.
@@ -392,7 +393,8 @@ fn open(disk: &MemoryDisk, options: &Options, now: Now, seed: u8) -> (MemoryStor
 
 /// Value of an attribute of the first tag that has it.
 pub(crate) fn attr(xml: &str, name: &str) -> String {
-    let after = xml.split_once(&format!(" {name}='")).unwrap_or_else(|| panic!("{name} in {xml}")).1;
+    let after =
+        xml.split_once(&format!(" {name}='")).unwrap_or_else(|| panic!("{name} in {xml}")).1;
     after.split_once('\'').unwrap().0.to_owned()
 }
 

@@ -14,7 +14,7 @@
 use crate::queue::{Directed, Queue};
 use crate::wire::{Decoder, Encoder};
 use bytes::Bytes;
-use im_store::{SessionId, StanzaId};
+use im_store::SessionId;
 use link::ConnId;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -69,13 +69,13 @@ pub(crate) enum AckQuestion {
     Asked(Duration),
 }
 
-/// From when on a session has been as it is: of two stanzas, the one with an id above these found it so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Since {
-    /// With its priority, or unavailable.
-    pub(crate) priority: StanzaId,
-    /// With carbons, or without.
-    pub(crate) carbons: StanzaId,
+/// The end of a session whose client did not take everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    /// Rises with every session that ends; kept, so that a restart ends them again in the same order.
+    pub(crate) order: u64,
+    /// Sessions of the account that had not ended then. What one of them was given as well is its business.
+    pub(crate) outlived_by: Vec<SessionId>,
 }
 
 /// A bound resource.
@@ -90,9 +90,8 @@ pub(crate) struct Session {
     pub(crate) directed: Directed,
     /// Carbons are wanted (XEP-0280).
     pub(crate) carbons: bool,
-    pub(crate) since: Since,
-    /// Its priority when it ended.
-    pub(crate) priority_at_end: Option<i8>,
+    /// Present while *Ending*.
+    pub(crate) end: Option<Box<End>>,
     /// The roster was asked for, so pushes are wanted (RFC 6121 §2.1.6).
     pub(crate) roster_interest: bool,
     /// The blocking list was asked for, so pushes are wanted (XEP-0191 §3.2).
@@ -205,8 +204,7 @@ impl Session {
         }
         e = e.number(self.directed.len() as u64);
         let e = self.directed.iter().fold(e, |e, jid| e.text(&jid.to_string()));
-        let at_end = self.priority_at_end.map_or(0, |priority| 1 + u64::from(priority as u8));
-        e.number(self.since.priority.0).number(self.since.carbons.0).number(at_end).finish()
+        e.number(self.end.as_ref().map_or(0, |end| end.order)).finish()
     }
 
     /// What changes with every stanza, as it is kept.
@@ -235,9 +233,8 @@ impl Session {
         let count = d.number()?;
         let directed: Option<Directed> =
             (0..count).map(|_| d.text().and_then(|t| Jid::parse(t).ok())).collect();
-        let mut since = || StanzaId(d.number().unwrap_or_default());
-        let since = Since { priority: since(), carbons: since() };
-        let at_end = d.number().unwrap_or_default();
+        let end = d.number().filter(|order| *order > 0);
+        let end = end.map(|order| Box::new(End { order, outlived_by: Vec::new() }));
         let (handled, acked) = decode_counters(counters)?;
         let managed = (flags & FLAG_MANAGED != 0).then(|| {
             let resumable = flags & FLAG_RESUMABLE != 0;
@@ -249,8 +246,7 @@ impl Session {
         session.presence = presence;
         session.directed = directed?;
         session.carbons = flags & FLAG_CARBONS != 0;
-        session.since = since;
-        session.priority_at_end = at_end.checked_sub(1).map(|priority| priority as u8 as i8);
+        session.end = end;
         session.roster_interest = flags & FLAG_ROSTER != 0;
         session.blocking_interest = flags & FLAG_BLOCKING != 0;
         Some(session)
@@ -266,8 +262,7 @@ impl Session {
             presence: None,
             directed: Vec::new(),
             carbons: false,
-            since: Since { priority: StanzaId(0), carbons: StanzaId(0) },
-            priority_at_end: None,
+            end: None,
             roster_interest: false,
             blocking_interest: false,
             inactive: false,

@@ -52,6 +52,8 @@ pub(crate) struct State {
     last_session: u64,
     last_stanza: u64,
     last_ticket: u64,
+    /// Order number of the last session that ended.
+    pub(crate) last_end: u64,
 }
 
 /// Whose business an address is (the one place that decides it; later also: which shard's).
@@ -110,6 +112,7 @@ impl State {
             last_session: ids.session,
             last_stanza: ids.stanza,
             last_ticket: 0,
+            last_end: 0,
         }
     }
 
@@ -128,6 +131,11 @@ impl State {
     /// The time, made unique and rising; also after the machine's clock went back.
     pub(crate) fn next_stanza_id(&mut self) -> StanzaId {
         self.last_stanza = self.now.wall_us.max(self.last_stanza + 1);
+        StanzaId(self.last_stanza)
+    }
+
+    /// The greatest id given so far: what was stored before has no greater one, what comes has.
+    pub(crate) fn last_stanza_id(&self) -> StanzaId {
         StanzaId(self.last_stanza)
     }
 
@@ -233,16 +241,8 @@ impl State {
 
     /// Changes what seldom changes of a session, and has it written.
     pub(crate) fn change_session(&mut self, id: SessionId, change: impl FnOnce(&mut Session)) {
-        let last = StanzaId(self.last_stanza);
         if let Some(session) = self.session_mut(id) {
-            let before = (session.priority(), session.carbons);
             change(session);
-            if session.priority() != before.0 {
-                session.since.priority = last;
-            }
-            if session.carbons != before.1 {
-                session.since.carbons = last;
-            }
             self.touch(id, |dirty| dirty.state = true);
         }
     }
@@ -276,6 +276,10 @@ impl State {
         let excess = self.unused.len().saturating_sub(self.options.accounts_cached_max);
         for _ in 0..excess {
             let Some(jid) = self.unused.pop_front() else { break };
+            if self.gathering.is_pinned(&jid) {
+                self.unused.push_back(jid);
+                continue;
+            }
             let is_unused = match self.accounts.get(&jid) {
                 Some(Slot::Absent) => true,
                 Some(Slot::Loaded(account)) => account.sessions.is_empty(),

@@ -50,6 +50,8 @@ impl<K: Hash + Eq + Clone> Failures<K> {
 pub(crate) struct Throttle {
     addresses: Failures<IpAddr>,
     accounts: Failures<BareJid>,
+    /// Accounts asked for (XEP-0077), by the limit of failed logins.
+    registrations: Failures<IpAddr>,
 }
 
 impl Throttle {
@@ -57,6 +59,11 @@ impl Throttle {
         Self {
             addresses: Failures { limit: per_address, forgiven_after, clear_at: HashMap::new() },
             accounts: Failures { limit: per_account, forgiven_after, clear_at: HashMap::new() },
+            registrations: Failures {
+                limit: per_address,
+                forgiven_after,
+                clear_at: HashMap::new(),
+            },
         }
     }
 
@@ -70,6 +77,18 @@ impl Throttle {
         if let Some(jid) = jid {
             self.accounts.add(now, jid);
         }
+    }
+}
+
+impl Throttle {
+    /// Whether one more account may be asked for from this address.
+    pub(crate) fn may_register(&self, now: Duration, peer: IpAddr) -> bool {
+        self.registrations.may_try(now, &neighbourhood(peer))
+    }
+
+    /// An account was asked for.
+    pub(crate) fn registered(&mut self, now: Duration, peer: IpAddr) {
+        self.registrations.add(now, &neighbourhood(peer));
     }
 }
 

@@ -182,8 +182,12 @@ impl Instance {
         Outcome::Nothing
     }
 
-    /// Whether nothing at all is left to do.
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.steps().is_empty()
+    /// For the trace: what a step is about.
+    pub(crate) fn describe(&self, step: Step) -> String {
+        match (step, &self.closed) {
+            (Step::Commit, Some(output)) => format!("commit {:?}", output.writes),
+            (Step::Read, _) => format!("one of the reads {:?}", self.reads),
+            _ => format!("{step:?}"),
+        }
     }
 }

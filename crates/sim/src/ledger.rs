@@ -17,9 +17,10 @@ pub(crate) struct Message {
     pub(crate) accepted: bool,
     /// Whether the sender got it back as an error.
     pub(crate) bounced: bool,
-    /// Number of all messages sent before this one, by anybody.
-    pub(crate) sent_at: u64,
-    /// Sessions that received it, as a message of their own.
+    /// Whether it was addressed to one session rather than to the account: these are two streams of messages, and each is
+    /// in order (what is for the account may have to wait for presence, what is for a session does not).
+    pub(crate) to_session: bool,
+    /// Sessions of the recipient that received it, or a copy of it.
     pub(crate) received_by: Vec<SessionKey>,
 }
 
@@ -37,10 +38,10 @@ pub struct Violation {
 pub(crate) struct Ledger {
     pub(crate) messages: BTreeMap<MessageId, Message>,
     pub(crate) violations: Vec<Violation>,
-    /// (session, message) pairs, carbons apart.
+    /// (session, message) pairs, copies of what was sent apart.
     seen: BTreeSet<(SessionKey, MessageId, bool)>,
     /// Last message of each sender that a session got.
-    last_of: BTreeMap<(SessionKey, usize), MessageId>,
+    last_of: BTreeMap<(SessionKey, usize, bool), MessageId>,
     /// Messages sent before this time may reach an account out of order: a session of it ended with some left over.
     disorder_until: BTreeMap<usize, u64>,
     pub(crate) sent: u64,
@@ -58,6 +59,7 @@ impl Ledger {
         from_actor: usize,
         from_account: usize,
         to_account: usize,
+        to_session: bool,
     ) -> MessageId {
         self.sent += 1;
         let id = self.sent;
@@ -67,7 +69,7 @@ impl Ledger {
             to_account,
             accepted: false,
             bounced: false,
-            sent_at: self.sent,
+            to_session,
             received_by: Vec::new(),
         };
         self.messages.insert(id, message);
@@ -102,21 +104,22 @@ impl Ledger {
         let Some(message) = self.messages.get_mut(&id) else {
             return self.violate("P2", format!("session {session} got {id}, which nobody sent"));
         };
-        let from_actor = message.from_actor;
-        let is_misdirected = !carbon && message.to_account != account;
-        if !carbon {
+        let stream = (session, message.from_actor, message.to_session);
+        let is_for_it = message.to_account == account;
+        // A copy at the recipient's account is as good as the message: its user has it.
+        if is_for_it {
             message.received_by.push(session);
         }
-        if is_misdirected {
+        if !carbon && !is_for_it {
             self.violate("P2", format!("account {account} got {id}, which is not for it"));
         }
-        if !self.seen.insert((session, id, carbon)) {
+        if !self.seen.insert((session, id, carbon && !is_for_it)) {
             self.violate("P2", format!("session {session} got {id} twice (carbon: {carbon})"));
         }
         if carbon {
             return;
         }
-        let last = self.last_of.insert((session, from_actor), id).unwrap_or(0);
+        let last = self.last_of.insert(stream, id).unwrap_or(0);
         let in_disorder = self.disorder_until.get(&account).copied().unwrap_or(0);
         if last > id && id > in_disorder {
             self.violate("order", format!("session {session} got {id} after {last}"));
@@ -131,10 +134,7 @@ impl Ledger {
                 archives.get(&account).map_or(0, |a| a.iter().filter(|x| *x == id).count())
             };
             if message.accepted && !message.bounced && message.received_by.is_empty() {
-                found.push((
-                    "P1",
-                    format!("{id} (number {}) was accepted and never received", message.sent_at),
-                ));
+                found.push(("P1", format!("{id} was accepted and never received")));
             }
             let (mine, theirs) = (count(message.from_account), count(message.to_account));
             if message.accepted && !message.bounced && (mine != 1 || theirs != 1) {

@@ -100,7 +100,10 @@ fn anything(world: &mut World) {
             give_up_absent(world);
             world.settle();
             give_up_absent(world);
+            world.everybody_may_be_late();
             world.pass(Duration::from_secs(61));
+            world.settle();
+            world.everybody_may_be_late();
         }
         4 => world.clock_error_us = (world.dice.below(7_200_000) as i64 - 3_600_000) * 1000,
         5..=219 => act(world),
@@ -188,8 +191,9 @@ fn send_message(world: &mut World, index: usize) {
     let other = world.dice.below(world.actors.len());
     let (from_account, to_account) = (world.actors[index].account, world.actors[other].account);
     let full = world.actors[other].jid.clone();
-    let to = if full.is_empty() || world.dice.permille(600) { bare(to_account) } else { full };
-    let id = world.ledger.send(index, from_account, to_account);
+    let to_session = !full.is_empty() && world.dice.permille(400);
+    let to = if to_session { full } else { bare(to_account) };
+    let id = world.ledger.send(index, from_account, to_account, to_session);
     let xml = format!("<message type='chat' id='m{id}' to='{to}'><body>{id}</body></message>");
     let said = world.actors[index].stanza(xml, Some(id));
     world.say(index, said);
@@ -206,6 +210,7 @@ fn come_to_rest(world: &mut World) {
     }
     give_up_absent(world);
     world.settle();
+    world.everybody_may_be_late();
     world.pass(Duration::from_secs(61));
     world.settle();
     for index in first_actors(world) {

@@ -203,6 +203,10 @@ impl World {
 
     fn server_step(&mut self, step: Step) {
         let now = self.now();
+        if matches!(step, Step::Commit | Step::Read) {
+            let line = self.server.as_ref().map(|s| s.describe(step)).unwrap_or_default();
+            self.note(|| line);
+        }
         let Some(server) = &mut self.server else { return };
         match server.step(step, now, &mut self.dice) {
             Outcome::Nothing => {}
@@ -337,6 +341,13 @@ impl World {
         self.may_end.insert(jid);
         self.last_session += 1;
         self.actors[index].session = self.last_session;
+    }
+
+    /// Sessions that nobody remembers have ended: what they did not take comes late, to whomever it was for.
+    pub(crate) fn everybody_may_be_late(&mut self) {
+        for actor in &self.actors {
+            self.ledger.session_ended(actor.account);
+        }
     }
 
     /// Lets everything under way come to its end.

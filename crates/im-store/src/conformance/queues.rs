@@ -86,7 +86,9 @@ pub fn a_queue_is_read_in_order_with_its_content(h: &mut impl Harness) {
             delay: true,
             carbon: None,
             to: Some("romeo@example.org/x".into()),
+            also: Vec::new(),
         },
+        Render { also: vec![SessionId(6), SessionId(700)], ..Render::default() },
         Render { carbon: Some(CarbonKind::Sent), ..Render::default() },
         Render { carbon: Some(CarbonKind::Received), to: Some("".into()), ..Render::default() },
     ];
@@ -102,7 +104,8 @@ pub fn a_queue_is_read_in_order_with_its_content(h: &mut impl Harness) {
     }
     commit(&mut store, writes);
     let entries = queue(&store, 5);
-    assert_eq!(entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    let seqs: Vec<_> = entries.iter().map(|entry| entry.seq).collect();
+    assert_eq!(seqs, (1..=renders.len() as u64 + 1).collect::<Vec<_>>());
     assert_eq!(entries[0].content, Content::Own(bytes("<iq/>")));
     assert_eq!(entries[0].bytes, bytes("<iq/>"));
     for (entry, render) in entries[1..].iter().zip(renders) {

@@ -4,11 +4,23 @@
 pub(crate) mod archive;
 pub(crate) mod blocking;
 pub(crate) mod carbons;
+pub(crate) mod conversation;
+pub(crate) mod csi;
+pub(crate) mod disco;
 pub(crate) mod hints;
+pub(crate) mod last;
 pub(crate) mod offline;
+pub(crate) mod ping;
+pub(crate) mod private;
 pub(crate) mod provenance;
 pub(crate) mod register;
 pub(crate) mod roster;
+pub(crate) mod session;
+pub(crate) mod stream_management;
+pub(crate) mod streams;
+pub(crate) mod time;
+pub(crate) mod vcard;
+pub(crate) mod version;
 
 use crate::pipeline::iq::IqRoute;
 use crate::state::State;
@@ -58,10 +70,46 @@ impl Feature {
 
 /// Every feature.
 pub const ALL: &[Feature] = &[
+    streams::FEATURE,
+    session::FEATURE,
+    stream_management::FEATURE,
+    csi::FEATURE,
     roster::FEATURE,
     blocking::FEATURE,
     archive::FEATURE,
     carbons::FEATURE,
     hints::FEATURE,
     offline::FEATURE,
+    conversation::FEATURE,
+    disco::FEATURE,
+    ping::FEATURE,
+    time::FEATURE,
+    version::FEATURE,
+    last::FEATURE,
+    private::FEATURE,
+    vcard::FEATURE,
+    register::FEATURE,
 ];
+
+/// The features that the operator has not switched off.
+pub(crate) fn enabled(state: &State) -> impl Iterator<Item = &'static Feature> {
+    ALL.iter().filter(|feature| feature.enabled.is_none_or(|enabled| enabled(state)))
+}
+
+/// The table of specifications in `docs/specifications.md`: RFCs, then XEPs, each by number.
+pub fn specification_table() -> String {
+    let mut rows: Vec<(&Specification, &Feature)> =
+        ALL.iter().flat_map(|f| f.specifications.iter().map(move |s| (s, f))).collect();
+    rows.sort_by_key(|(specification, feature)| (specification.number, feature.name));
+    let mut table = String::from(
+        "| specification | version | title | feature |\n\
+         |---|---|---|---|\n",
+    );
+    for (Specification { number, version, title }, feature) in rows {
+        table.push_str(&format!("| {number} | {version} | {title} | `{}` |\n", feature.name));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! IQ requests find their feature by a table; results and errors find their session.
 
-use crate::features::{self, blocking, provenance};
+use crate::features::{self, blocking, last, provenance};
 use crate::gather::{Gathered, Need};
 use crate::pipeline::UNAVAILABLE;
 use crate::queue::Outgoing;
@@ -90,15 +90,11 @@ impl State {
     ) -> Option<(&'static IqRoute, Request<'a>)> {
         let target = self.target_of(stanza)?;
         let payload = stanza.payload()?;
-        let route = features::ALL
-            .iter()
-            .filter(|feature| feature.enabled.is_none_or(|enabled| enabled(self)))
-            .flat_map(|feature| feature.iqs)
-            .find(|route| {
-                stanza.kind == crate::stanza::Kind::Iq(route.iq)
-                    && route.target == target
-                    && payload.is(route.name, route.ns)
-            })?;
+        let route = features::enabled(self).flat_map(|feature| feature.iqs).find(|route| {
+            stanza.kind == crate::stanza::Kind::Iq(route.iq)
+                && route.target == target
+                && payload.is(route.name, route.ns)
+        })?;
         Some((route, Request { session, stanza, payload, target }))
     }
 
@@ -140,6 +136,9 @@ impl State {
         if !is_request {
             return; // An answer to the server: nothing waits for it.
         }
+        if blocking::hides_from(self, stanza) {
+            return self.bounce(stanza, &UNAVAILABLE);
+        }
         let Some((route, request)) = self.find_route(session, stanza) else {
             return self.bounce(stanza, &UNAVAILABLE);
         };
@@ -154,7 +153,13 @@ impl State {
     /// RFC 6121 §8.5.3: to the session with that full JID, else an error.
     fn iq_to_client(&mut self, stanza: &Stanza) {
         let refused = blocking::hides_from(self, stanza) || provenance::is_forged_push(stanza);
-        if refused || !self.pass_to_full(stanza) {
+        if refused {
+            return self.bounce(stanza, &UNAVAILABLE);
+        }
+        if let Err(error) = last::check_delivery(self, stanza) {
+            return self.bounce(stanza, &error);
+        }
+        if !self.pass_to_full(stanza) {
             self.bounce(stanza, &UNAVAILABLE);
         }
     }
@@ -171,3 +176,6 @@ impl State {
         self.send(id, Outgoing::own(w.finish()));
     }
 }
+
+#[cfg(test)]
+mod tests;

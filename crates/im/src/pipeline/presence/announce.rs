@@ -1,6 +1,7 @@
 //! Presence without `to`: to everybody who sees the user (RFC 6121 §4.2, §4.4, §4.5).
 
 use super::copies::{Copies, unavailable};
+use crate::features::last;
 use crate::gather::Work;
 use crate::queue::Outgoing;
 use crate::session::Presence;
@@ -65,8 +66,12 @@ impl State {
         }
         let from = session.jid.clone();
         // The session itself hears of it as well, if it was there.
-        let watchers = if session.is_available() { self.watchers(&from) } else { Vec::new() };
+        let was_available = session.is_available();
+        let watchers = if was_available { self.watchers(&from) } else { Vec::new() };
         let directed = self.leave(id);
+        if was_available {
+            last::presence_ended(self, from.bare(), Some(stanza));
+        }
         self.say_goodbye(&from, watchers, directed, stanza);
     }
 
@@ -81,6 +86,9 @@ impl State {
         let mut directed = self.leave(id);
         directed.retain(|to| *to != from);
         let watchers = if was_available { self.watchers(&from) } else { Vec::new() };
+        if was_available {
+            last::presence_ended(self, from.bare(), None);
+        }
         self.say_goodbye(&from, watchers, directed, &unavailable(&from));
     }
 
