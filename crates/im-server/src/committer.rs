@@ -154,6 +154,10 @@ fn log(report: &Report) {
             let jid = jid.as_ref().map(ToString::to_string).unwrap_or_default();
             warn!(%jid, %peer, "login refused: too many failed attempts, it has to wait");
         }
+        Report::Registered { jid, peer } => info!(%jid, %peer, "account registered"),
+        Report::RegistrationThrottled { peer } => {
+            warn!(%peer, "registration refused: too many accounts asked for, it has to wait");
+        }
         Report::ReadFailed { why } => error!("{why}; what waited for it was refused"),
         Report::Room { scarce: true } => error!(
             "the file system of the runtime directory is nearly full: new messages are refused until there is room"
