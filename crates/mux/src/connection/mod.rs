@@ -97,8 +97,10 @@ pub(crate) struct Connection {
     has_looked: bool,
     /// The server's side of a stream has been written.
     is_stream_open: bool,
-    /// Bytes received after the last frame that was passed up.
+    /// Bytes received after the last frame that was passed up …
     after_frame: usize,
+    /// … and the last two bytes received, without TLS.
+    last_bytes: [u8; 2],
     /// Stream headers so far.
     headers: u32,
     /// Pieces taken from the line and not gathered yet.
@@ -143,6 +145,7 @@ impl Connection {
             has_looked: false,
             is_stream_open: false,
             after_frame: 0,
+            last_bytes: [0; 2],
             headers: 0,
             queue: VecDeque::new(),
             unsent: Unsent::default(),

@@ -129,6 +129,9 @@ impl Connection {
         }
         self.framer.push(plain);
         self.after_frame += plain.len();
+        for byte in plain.iter().skip(plain.len().saturating_sub(2)) {
+            self.last_bytes = [self.last_bytes[1], *byte];
+        }
         self.is_unexamined = true;
     }
 
@@ -217,10 +220,18 @@ impl Connection {
         }
     }
 
-    /// Whether the peer sent anything after the element that asked for TLS (attack: injection before STARTTLS). The kernel
-    /// is asked as well as the framer: the client must be silent until it has read `<proceed/>` (RFC 6120 §5.4.2.3).
+    /// Whether the peer has been silent since the element that asked for TLS (attack: injection before STARTTLS). The kernel
+    /// is asked as well as the framer: the client must send nothing until it has read `<proceed/>`, not even white space
+    /// (RFC 6120 §5.3.3, §5.4.2.3). One end of line is let through all the same, because a widespread library (go-xmpp)
+    /// ends every element with it; it cannot carry anything, and is forgotten.
     pub(super) fn is_silent(&self) -> bool {
-        self.after_frame == 0 && socket::unread(&self.socket) == Unread::Nothing
+        let is_forgiven = match self.after_frame {
+            0 => true,
+            1 => self.last_bytes[1] == b'\n',
+            2 => self.last_bytes == *b"\r\n",
+            _ => false,
+        };
+        is_forgiven && socket::unread(&self.socket) == Unread::Nothing
     }
 
     fn throw_away(&mut self, cx: &mut Context<'_>) -> bool {

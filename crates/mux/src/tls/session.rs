@@ -34,6 +34,9 @@ pub(crate) enum SessionError {
     /// The session cannot encrypt any more.
     #[error("the session can encrypt no more")]
     Exhausted,
+    /// There was an error before.
+    #[error("the session is broken")]
+    Broken,
     /// rustls and this file disagree about the order of things.
     #[error("an unexpected state of TLS")]
     Unexpected,
@@ -53,6 +56,8 @@ pub(crate) struct TlsSession {
     conn: UnbufferedServerConnection,
     /// The beginning of a record, as rustls left it (parts may be deciphered in place).
     partial: Vec<u8>,
+    /// After an error rustls must not be asked again: it has lost its place in what it was given, and panics.
+    is_broken: bool,
     /// Until the handshake is finished.
     seen: Option<Box<Seen>>,
 }
@@ -66,7 +71,7 @@ impl std::fmt::Debug for TlsSession {
 impl TlsSession {
     pub(crate) fn new(config: Arc<ServerConfig>) -> Result<Self, SessionError> {
         let conn = UnbufferedServerConnection::new(config)?;
-        Ok(Self { conn, partial: Vec::new(), seen: Some(Box::default()) })
+        Ok(Self { conn, partial: Vec::new(), is_broken: false, seen: Some(Box::default()) })
     }
 
     /// How many bytes must be put in front of what is read next, see [`Self::receive`].
@@ -82,6 +87,9 @@ impl TlsSession {
         mut plain: impl FnMut(&[u8]),
         reply: &mut Vec<u8>,
     ) -> Result<Heard, SessionError> {
+        if self.is_broken {
+            return Err(SessionError::Broken);
+        }
         let (front, _) = input.split_at_mut(self.partial.len());
         front.copy_from_slice(&self.partial);
         self.partial = Vec::new();
@@ -94,14 +102,15 @@ impl TlsSession {
             Ok((used, heard)) => {
                 let rest = input.get(used..).unwrap_or_default();
                 if rest.len() > PARTIAL_BYTES_MAX {
+                    self.is_broken = true;
                     return Err(SessionError::TooLarge);
                 }
                 self.partial = rest.to_vec();
                 Ok(heard)
             }
             Err(error) => {
-                // The alert is queued by now; a second error has nothing to add.
-                let _ = process(&mut self.conn, &mut [], &mut |_| {}, reply);
+                self.is_broken = true;
+                take_alert(&mut self.conn, reply);
                 Err(error)
             }
         }
@@ -153,9 +162,14 @@ impl TlsSession {
         room: usize,
         mut encrypt: impl FnMut(&mut Traffic<'_>, &mut [u8]) -> Result<usize, EncryptError>,
     ) -> Result<(), SessionError> {
-        // What TLS itself has to say (a key update) goes first.
+        if self.is_broken {
+            return Err(SessionError::Broken);
+        }
+        let Self { conn, partial, .. } = self;
+        // What TLS itself has to say (a key update) goes first. rustls must be shown the beginning of a record again, even
+        // though it cannot go on with it: it may have marked a message in there, and relies on what it marked.
         loop {
-            match self.conn.process_tls_records(&mut []).state? {
+            match conn.process_tls_records(partial).state? {
                 ConnectionState::EncodeTlsData(mut data) => encode(&mut data, out)?,
                 ConnectionState::TransmitTlsData(data) => data.done(),
                 ConnectionState::PeerClosed => {}
@@ -224,6 +238,20 @@ fn process(
     }
 }
 
+/// After an error: the alert that rustls has queued, and nothing else. What is queued is given out before anything that was
+/// received is looked at.
+fn take_alert(conn: &mut UnbufferedServerConnection, reply: &mut Vec<u8>) {
+    while conn.wants_write() {
+        let Ok(ConnectionState::EncodeTlsData(mut data)) = conn.process_tls_records(&mut []).state
+        else {
+            return;
+        };
+        if encode(&mut data, reply).is_err() {
+            return;
+        }
+    }
+}
+
 fn encode(data: &mut TlsData<'_>, out: &mut Vec<u8>) -> Result<(), SessionError> {
     append(out, 1024, |room| match data.encode(room) {
         Ok(len) => Ok(len),
@@ -251,6 +279,218 @@ fn append(
                 out.truncate(start);
                 return Err(SessionError::Exhausted);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::{TlsFiles, TlsStore};
+    use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+    use rustls::crypto::CryptoProvider;
+    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+    use rustls::{
+        ClientConfig, ClientConnection, ConnectionTrafficSecrets, DigitallySignedStruct,
+        SignatureScheme,
+    };
+
+    fn server_config(folder: &tempfile::TempDir) -> Arc<ServerConfig> {
+        let path = |name| folder.path().join(name);
+        let files = TlsFiles { certificate: path("cert.pem"), key: path("key.pem") };
+        TlsStore::open_or_make(files, &[]).unwrap().config()
+    }
+
+    fn client() -> ClientConnection {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Gullible(provider)))
+            .with_no_client_auth();
+        config.enable_secret_extraction = true;
+        let name = ServerName::try_from("example.org").unwrap();
+        ClientConnection::new(Arc::new(config), name).unwrap()
+    }
+
+    fn hello() -> Vec<u8> {
+        let mut hello = Vec::new();
+        client().write_tls(&mut hello).unwrap();
+        hello
+    }
+
+    /// Feeds in pieces of this size; stops at the first error.
+    fn feed(session: &mut TlsSession, bytes: &[u8], step: usize) -> Result<Vec<u8>, SessionError> {
+        let mut reply = Vec::new();
+        for piece in bytes.chunks(step) {
+            let mut input = vec![0; session.partial_len()];
+            input.extend_from_slice(piece);
+            session.receive(&mut input, |_| panic!("there is no plaintext yet"), &mut reply)?;
+        }
+        Ok(reply)
+    }
+
+    #[test]
+    fn a_hello_is_answered_however_it_is_cut_and_leaves_no_buffer() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, hello) = (server_config(&folder), hello());
+        for step in [1, 7, 100, hello.len()] {
+            let mut session = TlsSession::new(Arc::clone(&config)).unwrap();
+            let reply = feed(&mut session, &hello, step).unwrap();
+            assert!(reply.len() > 500, "certificate and all");
+            assert_eq!(session.partial.capacity(), 0);
+        }
+    }
+
+    #[test]
+    fn a_damaged_hello_is_an_error_or_waits_and_never_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, hello) = (server_config(&folder), hello());
+        let mut refused = 0;
+        for at in 0..hello.len() {
+            let mut damaged = hello.clone();
+            damaged[at] ^= 1 << (at % 8);
+            let mut session = TlsSession::new(Arc::clone(&config)).unwrap();
+            let step = if at % 2 == 0 { damaged.len() } else { 50 };
+            refused += usize::from(feed(&mut session, &damaged, step).is_err());
+        }
+        assert!(refused > 50, "{refused} of {}", hello.len());
+    }
+
+    #[test]
+    fn a_hello_that_never_ends_is_refused_before_it_is_large() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut session = TlsSession::new(server_config(&folder)).unwrap();
+        // One record of 16 KiB begins a message of 64 KiB, and the next goes on with it.
+        let mut endless = vec![22, 3, 1, 0x40, 0, 1, 0, 0xff, 0xf0];
+        endless.resize(5 + 0x4000, 0);
+        let record = [vec![22, 3, 1, 0x40, 0], vec![0; 0x4000]].concat();
+        endless.extend(&record);
+        let error = feed(&mut session, &endless, 1000).unwrap_err();
+        assert!(matches!(error, SessionError::TooLarge), "{error}");
+    }
+
+    /// One TLS 1.3 record of the client's, with any bytes as a part of a handshake message.
+    fn handshake_record(secrets: &ConnectionTrafficSecrets, seq: u64, part: &[u8]) -> Vec<u8> {
+        use aws_lc_rs::aead;
+        let (algorithm, key, iv) = match secrets {
+            ConnectionTrafficSecrets::Aes128Gcm { key, iv } => (&aead::AES_128_GCM, key, iv),
+            ConnectionTrafficSecrets::Aes256Gcm { key, iv } => (&aead::AES_256_GCM, key, iv),
+            ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => {
+                (&aead::CHACHA20_POLY1305, key, iv)
+            }
+            _ => panic!("a new cipher"),
+        };
+        let mut nonce: [u8; 12] = iv.as_ref().try_into().unwrap();
+        nonce.iter_mut().rev().zip(seq.to_le_bytes()).for_each(|(byte, seq)| *byte ^= seq);
+        let mut sealed = [part, &[22]].concat();
+        let header = [23, 3, 3, 0, sealed.len() as u8 + 16];
+        aead::LessSafeKey::new(aead::UnboundKey::new(algorithm, key.as_ref()).unwrap())
+            .seal_in_place_append_tag(
+                aead::Nonce::assume_unique_for_key(nonce),
+                aead::Aad::from(header),
+                &mut sealed,
+            )
+            .unwrap();
+        [&header[..], &sealed].concat()
+    }
+
+    /// A session that is up, and what its client writes with.
+    fn established(config: &Arc<ServerConfig>) -> (TlsSession, u64, ConnectionTrafficSecrets) {
+        let mut session = TlsSession::new(Arc::clone(config)).unwrap();
+        let mut client = client();
+        let mut to_server = Vec::new();
+        while client.is_handshaking() || session.is_handshaking() {
+            client.write_tls(&mut to_server).unwrap();
+            let reply = feed(&mut session, &std::mem::take(&mut to_server), 4096).unwrap();
+            client.read_tls(&mut &reply[..]).unwrap();
+            client.process_new_packets().unwrap();
+        }
+        session.finish().unwrap();
+        let (seq, secrets) = client.dangerous_extract_secrets().unwrap().tx;
+        (session, seq, secrets)
+    }
+
+    #[test]
+    fn half_a_message_of_tls_is_kept_while_we_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut session, seq, secrets) = established(&server_config(&folder));
+        // KeyUpdate, update_not_requested, in two records.
+        let key_update = [24, 0, 0, 1, 0];
+        let halves = key_update.split_at(3);
+        feed(&mut session, &handshake_record(&secrets, seq, halves.0), 4096).unwrap();
+        let mut out = Vec::new();
+        session.send(b"<message/>", &mut out).unwrap();
+        session.send(&[b'x'; 100_000], &mut out).unwrap();
+        assert!(out.len() > 100_000);
+        feed(&mut session, &handshake_record(&secrets, seq + 1, halves.1), 4096).unwrap();
+        session.send_close_notify(&mut out).unwrap();
+    }
+
+    #[test]
+    fn a_client_with_keys_can_send_any_nonsense_while_we_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = server_config(&folder);
+        let mut random = 1_u32;
+        let mut next = |below: u32| {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 8) % below
+        };
+        for _ in 0..60 {
+            let (mut session, first, secrets) = established(&config);
+            for seq in first..first + 8 {
+                // Mostly the beginnings of messages that go on in the next record.
+                let kind = [1, 2, 4, 11, 20, 24][next(6) as usize];
+                let mut part = vec![kind, 0, next(2) as u8, next(40) as u8];
+                part.resize(1 + next(60) as usize, next(256) as u8);
+                let record = handshake_record(&secrets, seq, &part);
+                let step = 1 + next(80) as usize;
+                let is_over = feed(&mut session, &record, step).is_err();
+                let is_over = is_over | session.send(b"<a/>", &mut Vec::new()).is_err();
+                if is_over {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Believes every certificate.
+    #[derive(Debug)]
+    struct Gullible(Arc<CryptoProvider>);
+
+    impl ServerCertVerifier for Gullible {
+        fn verify_server_cert(
+            &self,
+            _: &CertificateDer<'_>,
+            _: &[CertificateDer<'_>],
+            _: &ServerName<'_>,
+            _: &[u8],
+            _: UnixTime,
+        ) -> Result<ServerCertVerified, rustls::Error> {
+            Ok(ServerCertVerified::assertion())
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.0.signature_verification_algorithms.supported_schemes()
         }
     }
 }

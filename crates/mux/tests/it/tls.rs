@@ -89,8 +89,11 @@ fn starttls_begins_a_new_stream_on_the_same_connection() {
 
 #[test]
 fn bytes_between_starttls_and_tls_close_the_connection() {
-    for injected in ["<message to='victim'/>", "<mess", " ", "\n"] {
+    for injected in ["<message to='victim'/>", "<mess", " ", "\n", "\n\n", " \n", "\n<", "x\n"] {
         for with_starttls in [true, false] {
+            if with_starttls && injected == "\n" {
+                continue; // see the next test
+            }
             let mut world = World::new(limits());
             let (conn, mut client) = world.open_plain();
             world.credit(conn, 1);
@@ -109,6 +112,24 @@ fn bytes_between_starttls_and_tls_close_the_connection() {
             assert_eq!(client.hear_end(), "", "{injected:?}");
             assert_eq!(world.metrics().starttls_injections, 1);
         }
+    }
+}
+
+#[test]
+fn an_end_of_line_after_starttls_is_forgiven_and_forgotten() {
+    for end in ["\n", "\r\n"] {
+        let mut world = World::new(limits());
+        let (conn, mut client) = world.open_plain();
+        world.credit(conn, 1);
+        client.say(&format!("{STARTTLS}{end}"));
+        world.expect_element(conn, STARTTLS);
+        let proceed = Bytes::from_static(PROCEED);
+        world.order(vec![Down::StartTls { conn, proceed }, Down::Credit { conn, elements: 1 }]);
+        client.hear(std::str::from_utf8(PROCEED).unwrap());
+        let mut client = client.secure(&world, &TLS13);
+        assert!(matches!(world.news(), Up::TlsStarted { .. }));
+        client.say(HEADER);
+        assert!(matches!(world.news(), Up::Header { .. }));
     }
 }
 
