@@ -91,7 +91,9 @@ async fn send_paced(
                 );
                 lean.send(message.as_bytes()).await?;
             }
-            brought = lean.read(|_| {}) => drop(brought?),
+            brought = lean.read(|_| {}) => {
+                brought?;
+            }
         }
     }
 }

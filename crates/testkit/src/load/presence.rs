@@ -21,7 +21,8 @@ pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
 fn one(kind: Kind, name: &str, security: Security, size: &Size) -> Result<Row> {
     let contacts: Vec<String> = (0..size.contacts).map(|n| format!("contact{n}")).collect();
     let stars: Vec<String> = (0..size.stars).map(|n| format!("star{n}")).collect();
-    let server = Server::start(&Setup::new(kind, [contacts.clone(), stars.clone()].concat()).for_a_bench())?;
+    let server =
+        Server::start(&Setup::new(kind, [contacts.clone(), stars.clone()].concat()).for_a_bench())?;
     runtime()?.block_on(async {
         let mut contacts = log_in_all(&server, security, &contacts).await?;
         let mut stars = log_in_all(&server, security, &stars).await?;

@@ -1,9 +1,9 @@
 //! One sender and one receiver: clients that lose their server, come back and resume, and write down what they saw.
 
-use super::Shared;
+use super::{Moments, Shared};
 use crate::client::{Client, Heard, Login, Resumption, SmState, is_timeout};
 use crate::xml::Element;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,10 +18,12 @@ const RETRY: Duration = Duration::from_millis(5);
 const ATTEMPT: Duration = Duration::from_secs(10);
 /// How often a receiver looks whether the show is over.
 const GLANCE: Duration = Duration::from_millis(50);
-/// Messages sent between two requests for an acknowledgement.
-const BURST: u64 = 5;
-/// How long the drain listens for one more message before it looks into the archive.
-const DRAIN_PAGE: usize = 200;
+/// Fewest and most messages sent between two requests for an acknowledgement.
+const BURST: (u64, u64) = (1, 40);
+/// One turn in so many ends with a lost connection instead of an acknowledgement, as in a tunnel.
+const TUNNEL: u64 = 25;
+/// Messages asked for in one page of the archive.
+const ARCHIVE_PAGE: usize = 200;
 
 /// What both sides count.
 #[derive(Debug, Default)]
@@ -124,6 +126,7 @@ pub(super) struct Sender {
     sent: u64,
     uncertain: BTreeSet<u64>,
     acked: u64,
+    moments: Moments,
 }
 
 /// What a sender knows at the end.
@@ -134,9 +137,14 @@ pub(super) struct Sent {
 }
 
 impl Sender {
-    pub(super) async fn start(shared: Arc<Shared>, login: Login, to: String) -> Result<Self> {
+    pub(super) async fn start(
+        shared: Arc<Shared>,
+        login: Login,
+        to: String,
+        moments: Moments,
+    ) -> Result<Self> {
         let session = Session::start(shared, login).await?;
-        Ok(Self { session, to, sent: 0, uncertain: BTreeSet::new(), acked: 0 })
+        Ok(Self { session, to, sent: 0, uncertain: BTreeSet::new(), acked: 0, moments })
     }
 
     pub(super) async fn run(mut self) -> Result<Sent> {
@@ -145,8 +153,9 @@ impl Sender {
             if stopping && self.unacked().is_empty() {
                 break;
             }
-            let burst = if stopping { 0 } else { BURST };
-            if self.turn(burst).await.is_err() {
+            let burst = if stopping { 0 } else { self.moments.next(BURST) };
+            let tunnel = !stopping && self.moments.next((1, TUNNEL)) == 1;
+            if self.turn(burst, tunnel).await.is_err() {
                 self.look_at_inbox();
                 if let Back::Fresh(old) = self.session.come_back().await? {
                     self.uncertain.extend(old.unacked.iter().filter_map(|xml| number_in(xml)));
@@ -158,7 +167,7 @@ impl Sender {
         Ok(Sent { count: self.sent, uncertain: self.uncertain, counts: self.session.counts })
     }
 
-    async fn turn(&mut self, burst: u64) -> Result<()> {
+    async fn turn(&mut self, burst: u64, tunnel: bool) -> Result<()> {
         for _ in 0..burst {
             let number = self.sent;
             self.sent += 1;
@@ -168,6 +177,7 @@ impl Sender {
             );
             self.session.client.send(&xml).await?;
         }
+        ensure!(!tunnel, "in a tunnel");
         self.session.client.request_ack().await.map(drop)
     }
 
@@ -194,6 +204,7 @@ pub(super) struct Receiver {
     session: Session,
     session_number: u64,
     heard: Vec<(u64, u64)>,
+    moments: Moments,
 }
 
 /// What a receiver knows at the end.
@@ -206,9 +217,9 @@ pub(super) struct Got {
 }
 
 impl Receiver {
-    pub(super) async fn start(shared: Arc<Shared>, login: Login) -> Result<Self> {
+    pub(super) async fn start(shared: Arc<Shared>, login: Login, moments: Moments) -> Result<Self> {
         let session = Session::start(shared, login).await?;
-        Ok(Self { session, session_number: 0, heard: Vec::new() })
+        Ok(Self { session, session_number: 0, heard: Vec::new(), moments })
     }
     pub(super) fn bare(&self) -> String {
         self.session.client.bare().to_owned()
@@ -218,7 +229,12 @@ impl Receiver {
         loop {
             let settled = self.session.shared.settled.load(Ordering::SeqCst);
             match self.session.client.hear(Instant::now() + GLANCE).await {
-                Ok(Heard::Element(element)) => self.note(&element),
+                Ok(Heard::Element(element)) => {
+                    self.note(&element);
+                    if !settled && self.moments.next((1, TUNNEL * BURST.1)) == 1 {
+                        self.come_back().await?;
+                    }
+                }
                 Ok(Heard::End | Heard::Eof) => self.come_back().await?,
                 // What was on its way when the senders were done has been waited for once more by then.
                 Err(e) if is_timeout(&e) && settled => break,
@@ -261,7 +277,7 @@ impl Receiver {
         let mut after = String::new();
         loop {
             let query = format!(
-                "<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>{DRAIN_PAGE}</max>{after}</set></query>"
+                "<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>{ARCHIVE_PAGE}</max>{after}</set></query>"
             );
             let fin = self.session.client.iq_ok("set", None, &query).await?;
             let page: Vec<Element> = self.session.client.inbox().drain(..).collect();

@@ -64,7 +64,7 @@ struct Shared {
 /// Longest wait for progress between two faults; a server that makes none is killed all the same.
 const STALL: Duration = Duration::from_secs(2);
 /// Fewest and most acknowledgements between two faults.
-const ACKS_BETWEEN: (u64, u64) = (1, 400);
+const ACKS_BETWEEN: (u64, u64) = (1, 2000);
 
 /// Accounts the loss checker wants on the server.
 pub fn accounts(pairs: usize) -> Vec<String> {
@@ -87,8 +87,11 @@ pub fn run(server: &mut Server, options: &Options) -> Result<Report> {
         let from = Login::new(&format!("sender{pair}"), PASSWORD, "loss");
         let to = Login::new(&format!("receiver{pair}"), PASSWORD, "loss");
         runtime.block_on(befriend(&shared.endpoint, &from, &to))?;
-        let receiver = runtime.block_on(Receiver::start(Arc::clone(&shared), to))?;
-        let sender = runtime.block_on(Sender::start(Arc::clone(&shared), from, receiver.bare()))?;
+        let moments = |side: u64| Moments(options.seed ^ (pair as u64 + 1) << 8 ^ side << 40);
+        let receiver = Receiver::start(Arc::clone(&shared), to, moments(1));
+        let receiver = runtime.block_on(receiver)?;
+        let sender = Sender::start(Arc::clone(&shared), from, receiver.bare(), moments(2));
+        let sender = runtime.block_on(sender)?;
         receiving.push(runtime.spawn(receiver.run()));
         sending.push(runtime.spawn(sender.run()));
     }

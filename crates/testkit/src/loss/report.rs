@@ -175,3 +175,40 @@ impl fmt::Display for Report {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::actor::Counts;
+    use super::*;
+
+    /// Three messages sent; what arrived as (session, number), what is archived, and what is to be said about it.
+    fn check(heard: &[(u64, u64)], archived: &[u64], expect: impl Fn(&Pair) -> bool) {
+        let sent = Sent { count: 3, uncertain: BTreeSet::new(), counts: Counts::default() };
+        let got =
+            Got { heard: heard.to_vec(), archived: archived.to_vec(), counts: Counts::default() };
+        let pair = Pair::judge(&sent, &got);
+        assert!(expect(&pair), "{heard:?} {archived:?}: {pair:?}");
+    }
+
+    #[test]
+    fn every_kind_of_broken_promise_is_noticed() {
+        let all = [0, 1, 2];
+        check(&[(0, 0), (0, 1), (0, 2)], &all, |p| p.delivered == 3 && p.lost.is_empty());
+        check(&[(0, 0), (0, 1)], &[0, 1], |p| p.lost == [2]);
+        check(&[(0, 0), (0, 1)], &all, |p| p.archive_only == 1 && p.lost.is_empty());
+        check(&[(0, 0), (0, 1), (0, 2)], &[0, 1], |p| p.not_archived == 1);
+        check(&[(0, 0), (0, 1), (0, 1), (0, 2)], &all, |p| p.duplicated == 1 && p.repeated == 0);
+        check(&[(0, 0), (0, 1), (1, 1), (1, 2)], &all, |p| p.duplicated == 0 && p.repeated == 1);
+        check(&[(0, 1), (0, 0), (0, 2)], &all, |p| p.out_of_order == 1);
+        check(&[(0, 0), (0, 1), (0, 2)], &[0, 1, 1, 2], |p| p.archived_twice == 1);
+    }
+
+    #[test]
+    fn what_was_never_acknowledged_is_not_claimed() {
+        let sent = Sent { count: 3, uncertain: BTreeSet::from([2]), counts: Counts::default() };
+        let got =
+            Got { heard: vec![(0, 0), (0, 1)], archived: vec![0, 1], counts: Counts::default() };
+        let pair = Pair::judge(&sent, &got);
+        assert!(pair.accepted == 2 && pair.lost.is_empty(), "{pair:?}");
+    }
+}

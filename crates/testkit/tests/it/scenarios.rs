@@ -14,7 +14,9 @@ fn every_scenario_passes_against_a_real_process() {
     for scenario in &all {
         match runtime.block_on(runner.run(scenario)) {
             Outcome::Passed => {}
-            Outcome::Deviated(why) => failed.push(format!("{}: we do not deviate: {why}", scenario.name)),
+            Outcome::Deviated(why) => {
+                failed.push(format!("{}: we do not deviate: {why}", scenario.name))
+            }
             Outcome::Failed(error) => failed.push(format!("{error:#}")),
         }
     }
