@@ -31,6 +31,9 @@ const LIST_FULL: StanzaError = StanzaError::new(
 const NOT_YOURS: StanzaError =
     StanzaError::new(ErrorType::Auth, "forbidden", "A blocking list is for its owner only.");
 
+/// Bytes of all addresses of one list: it is told in one stanza.
+const LIST_BYTES_MAX: usize = 192 * 1024;
+
 /// The requests, and their refusal for other people's lists.
 pub(super) const ROUTES: &[IqRoute] = &[
     route("blocklist", IqType::Get, list),
@@ -74,7 +77,9 @@ fn block(state: &mut State, request: &Request<'_>, _: Gathered) -> Result<Answer
     let Some(account) = state.account(owner) else { return Ok(Answer::Done) };
     let mut added = named.clone();
     added.retain(|jid| !account.blocked.contains(jid));
-    if account.blocked.items().len() + added.len() > state.options.blocked_items_max {
+    let bytes = account.blocked.bytes() + texts(&added).iter().map(String::len).sum::<usize>();
+    let items = account.blocked.items().len() + added.len();
+    if !added.is_empty() && (items > state.options.blocked_items_max || bytes > LIST_BYTES_MAX) {
         return Err(LIST_FULL);
     }
     if !added.is_empty() && !state.has_room() {
@@ -98,6 +103,8 @@ fn unblock(state: &mut State, request: &Request<'_>, _: Gathered) -> Result<Answ
     } else {
         named.iter().filter(|jid| account.blocked.contains(jid)).cloned().collect()
     };
+    // Being seen again is the half of the matter that can be overdone; hiding is never refused.
+    state.check_copies(owner)?;
     for jid in &removed {
         change(state, owner, jid, false);
     }

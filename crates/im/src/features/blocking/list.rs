@@ -11,11 +11,17 @@ pub(crate) struct BlockList {
 }
 
 impl BlockList {
-    /// Takes one stored item; what is no address is left in the store and ignored here.
+    /// Takes one stored item. It was prepared when it was stored; of an address, only a resource may follow a slash.
     pub(crate) fn load(&mut self, key: &str) {
-        if let Ok(jid) = Jid::parse(key) {
-            self.add(&jid);
+        if let Err(at) = self.find(key) {
+            self.items.insert(at, key.into());
+            self.with_resource += usize::from(key.contains('/'));
         }
+    }
+
+    /// Bytes of all items.
+    pub(super) fn bytes(&self) -> usize {
+        self.items.iter().map(|item| item.len()).sum()
     }
 
     /// All items in order.
@@ -30,15 +36,9 @@ impl BlockList {
 
     /// Adds an address; false when it was there.
     pub(super) fn add(&mut self, jid: &Jid) -> bool {
-        let text = jid.to_string();
-        match self.find(&text) {
-            Ok(_) => false,
-            Err(at) => {
-                self.items.insert(at, text.into());
-                self.with_resource += usize::from(jid.is_full());
-                true
-            }
-        }
+        let before = self.items.len();
+        self.load(&jid.to_string());
+        self.items.len() > before
     }
 
     /// Takes an address out; false when it was not there.
@@ -102,12 +102,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_loaded_is_in_order_and_what_is_no_address_is_ignored() {
+    fn what_is_loaded_is_in_order_and_once() {
         let mut list = BlockList::default();
-        for key in ["c@x", "a@x", "@@", "B@x"] {
+        for key in ["c@x", "a@x/r", "b@x", "c@x"] {
             list.load(key);
         }
         let items: Vec<&str> = list.items().iter().map(|item| &**item).collect();
-        assert_eq!(items, ["a@x", "b@x", "c@x"]);
+        assert_eq!(items, ["a@x/r", "b@x", "c@x"]);
+        assert_eq!(list.bytes(), 11);
+        assert!(list.matches(&jid("a@x/r")) && list.remove(&jid("a@x/r")));
+        assert!(!list.matches(&jid("a@x/r")));
     }
 }

@@ -18,9 +18,11 @@ pub(super) fn disappear(state: &mut State, owner: &BareJid, added: &[Jid]) {
             continue; // By another item: it has seen the user leave already.
         }
         if shows(state, owner, &contact) {
+            charge(state, owner, (owner, &contact));
             state.hide_presence(owner, &contact);
         }
         if shows(state, &contact, owner) {
+            charge(state, owner, (&contact, owner));
             state.hide_presence(&contact, owner);
         }
     }
@@ -37,9 +39,11 @@ pub(super) fn disappear(state: &mut State, owner: &BareJid, added: &[Jid]) {
 pub(super) fn appear(state: &mut State, owner: &BareJid, removed: &[Jid]) {
     for contact in contacts(state, owner, removed) {
         if shows(state, owner, &contact) {
+            charge(state, owner, (owner, &contact));
             state.show_presence(owner, &contact);
         }
         if shows(state, &contact, owner) {
+            charge(state, owner, (&contact, owner));
             state.show_presence(&contact, owner);
         }
     }
@@ -51,6 +55,16 @@ pub(super) fn appear(state: &mut State, owner: &BareJid, removed: &[Jid]) {
         let Ok(element) = Element::parse(presence.stanza.clone()) else { continue };
         let copy = Edit::new(&element).set_attr("to", &to.jid.to_string()).finish();
         state.send(theirs, Outgoing::lazy(copy));
+    }
+}
+
+/// Charges the copies of one account's presence for another to whoever caused them (attack row 26).
+fn charge(state: &mut State, causer: &BareJid, (seen, seer): (&BareJid, &BareJid)) {
+    let copies = state.available_sessions(seer).len();
+    for id in state.available_sessions(seen) {
+        let presence = state.session(id).and_then(|session| session.presence.as_ref());
+        let bytes = presence.map_or(0, |presence| presence.stanza.len());
+        state.charge_copies(causer, copies, bytes);
     }
 }
 

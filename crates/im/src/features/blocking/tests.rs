@@ -230,3 +230,38 @@ fn other_peoples_lists_are_closed_whether_they_exist_or_not() {
     }
     s.receives_nothing("juliet");
 }
+
+/// Attack row 26.
+#[test]
+fn blocking_and_unblocking_in_turns_is_slowed_down_and_blocking_never_refused() {
+    let mut s = lovers(|options| options.copies_per_second = 20);
+    let mut refused = 0;
+    for _ in 0..50 {
+        s.sends("romeo", &command("block", &["localhost"]));
+        assert!(s.take("romeo").iter().any(|xml| xml.contains("type='result'")));
+        s.sends("romeo", &command("unblock", &[]));
+        let said = s.take("romeo").concat();
+        refused += usize::from(said.contains("<resource-constraint"));
+    }
+    assert!(refused > 30, "{refused}");
+    assert!(s.take("juliet").len() <= 30);
+    s.pass(std::time::Duration::from_secs(60));
+    s.sends("romeo", &command("unblock", &[]));
+    assert!(s.take("romeo").concat().contains("type='result'"));
+}
+
+#[test]
+fn a_list_is_bounded_in_bytes_because_it_is_told_in_one_stanza() {
+    let mut s = lovers(|_| {});
+    let long = "x".repeat(1000);
+    let mut refused = false;
+    for batch in 0..5 {
+        let jids: Vec<String> = (0..60).map(|n| format!("{long}@{batch}.example/{n}")).collect();
+        let jids: Vec<&str> = jids.iter().map(String::as_str).collect();
+        s.sends("romeo", &command("block", &jids));
+        refused |= s.take("romeo").concat().contains("<resource-constraint");
+    }
+    assert!(refused);
+    s.sends("romeo", LIST);
+    assert!(s.take("romeo").concat().len() < 256 * 1024);
+}

@@ -49,14 +49,14 @@ impl CopyAllowance {
 
 impl State {
     /// Whether an account may cause more copies now.
-    pub(super) fn check_copies(&mut self, account: &BareJid) -> Result<(), StanzaError> {
+    pub(crate) fn check_copies(&mut self, account: &BareJid) -> Result<(), StanzaError> {
         let (now, per_second) = (self.now.mono, self.options.copies_per_second);
         let Some(account) = self.account_mut(account) else { return Ok(()) };
         if account.copies.may_cause_more(now, per_second) { Ok(()) } else { Err(TOO_MUCH_PRESENCE) }
     }
 
     /// Charges copies of a stanza of that length to the account that caused them.
-    pub(super) fn charge_copies(&mut self, account: &BareJid, copies: usize, stanza_bytes: usize) {
+    pub(crate) fn charge_copies(&mut self, account: &BareJid, copies: usize, stanza_bytes: usize) {
         if let Some(account) = self.account_mut(account) {
             account.copies.charge(copies.saturating_mul(1 + stanza_bytes / COPY_BYTES));
         }

@@ -1,0 +1,3 @@
+//! Tests of the crate from outside: what is made from it and kept in files.
+
+mod specifications;
