@@ -125,7 +125,7 @@ fn within_open_files(mut limits: MuxLimits, open_files_max: Option<u64>) -> MuxL
     let room = open_files_max.map_or(u64::MAX, |files| files.saturating_sub(FILES_KEPT).max(1));
     let room = usize::try_from(room).unwrap_or(usize::MAX);
     if limits.connections_max > room {
-        tracing::warn!(
+        tracing::info!(
             connections_max = limits.connections_max,
             lowered_to = room,
             "the limit on open files allows fewer connections; raise it (ulimit -n, LimitNOFILE=)"
