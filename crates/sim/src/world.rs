@@ -254,7 +254,7 @@ impl World {
         match learned {
             Learned::Bound => {}
             Learned::Resumed => self.ledger.resumed += 1,
-            Learned::NotResumed => self.session_over(index),
+            Learned::NotResumed => self.not_resumed(index),
             Learned::Message(id, carbon) => self.ledger.receive(session, account, id, carbon),
             Learned::Bounced(id) => self.ledger.bounce(id),
             Learned::Accepted(id) => self.ledger.accept(id),
@@ -268,6 +268,16 @@ impl World {
                 self.ledger.violate("stream", format!("a{index} did nothing wrong: {what}"));
             }
         }
+    }
+
+    /// A session that nobody gave up must still be there (P3).
+    fn not_resumed(&mut self, index: usize) {
+        let jid = &self.actors[index].jid;
+        if !self.may_end.contains(jid) {
+            let what = format!("a{index} could not resume {jid}, which had not ended");
+            self.ledger.violate("P3", what);
+        }
+        self.session_over(index);
     }
 
     // ---- clients ----------------------------------------------------------------------------------------------------
