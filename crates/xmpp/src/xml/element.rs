@@ -8,6 +8,7 @@ use super::scope::push_declaration;
 use super::tape::{Attributes, Tag, Tape};
 use bytes::Bytes;
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use std::sync::Arc;
 pub struct NotAnElement(pub &'static str);
 
 /// A parsed element. Cheap to clone: the bytes are shared.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Element {
     bytes: Bytes,
     tape: Arc<Tape>,
@@ -40,7 +41,7 @@ impl Element {
 }
 
 /// One tag of an [`Element`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Node<'a> {
     element: &'a Element,
     index: u32,
@@ -227,6 +228,18 @@ impl<'a> Node<'a> {
             }
             false
         })
+    }
+}
+
+impl fmt::Debug for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(text_of(&self.bytes))
+    }
+}
+
+impl fmt::Debug for Node<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(text_of(self.raw()))
     }
 }
 

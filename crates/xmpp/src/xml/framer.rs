@@ -151,6 +151,9 @@ impl Framer {
         if self.phase == Phase::Failed {
             return;
         }
+        if self.head > 0 {
+            self.tidy();
+        }
         if self.buffer.is_empty() {
             self.buffer = bytes.to_vec();
         } else {
@@ -307,6 +310,13 @@ impl Framer {
 
     /// Gives back memory: all of it when nothing is half read, else all but what is half read.
     fn tidy(&mut self) {
+        self.tidy_buffer();
+        if self.lexer.is_idle() {
+            self.lexer.release();
+        }
+    }
+
+    fn tidy_buffer(&mut self) {
         if self.head == self.buffer.len() {
             self.buffer = Vec::new();
         } else if self.head > 0 {
@@ -314,14 +324,14 @@ impl Framer {
         }
         self.legal -= self.head;
         self.head = 0;
-        if self.lexer.is_idle() {
-            self.lexer.release();
-        }
     }
 
     fn skip(&mut self, len: usize) {
         self.head += len;
         self.lexer.reset();
+        if self.head == self.buffer.len() {
+            self.tidy_buffer();
+        }
     }
 }
 

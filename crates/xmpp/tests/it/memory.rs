@@ -63,6 +63,22 @@ fn an_idle_framer_holds_no_heap() {
 }
 
 #[test]
+fn what_was_returned_is_not_kept_even_when_nobody_asks_for_more() {
+    let stanza = format!("<a>{}</a>", "x".repeat(10_000));
+    let before = HELD.get();
+    let mut framer = Framer::new(Limits::AFTER_LOGIN);
+    framer.push(HEADER.as_bytes());
+    assert!(framer.next_frame().unwrap().is_some());
+    for _ in 0..100 {
+        framer.push(stanza.as_bytes());
+        assert!(framer.next_frame().unwrap().is_some());
+        framer.push(b" <a/> ");
+        assert!(framer.next_frame().unwrap().is_some());
+        assert!(HELD.get() - before < 1024, "{} bytes", HELD.get() - before);
+    }
+}
+
+#[test]
 fn endless_white_space_does_not_accumulate() {
     let header = HEADER.as_bytes();
     let spaces = [b' '; 4096];
