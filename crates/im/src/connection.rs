@@ -1,5 +1,6 @@
 //! A connection before it carries a session, and the orders that concern connections only.
 
+use crate::features::streams;
 use crate::gather::Work;
 use crate::input::Ticket;
 use crate::output::{Effect, Report};
@@ -309,7 +310,7 @@ impl State {
             iterations: NonZeroU32::new(self.options.scram_iterations).unwrap_or(NonZeroU32::MIN),
             downgrade_protection: true,
             registration: self.options.registration_allowed,
-            features_before_login: b"",
+            features_before_login: streams::BEFORE_LOGIN,
             features_after_login: &self.stream_features,
             attempts_max: LOGIN_ATTEMPTS_MAX,
         };

@@ -52,6 +52,8 @@ pub(crate) struct Throttle {
     accounts: Failures<BareJid>,
     /// Accounts asked for (XEP-0077), by the limit of failed logins.
     registrations: Failures<IpAddr>,
+    /// New passwords asked for (XEP-0077), by the limit of failed logins: each costs as much as a login.
+    password_changes: Failures<BareJid>,
 }
 
 impl Throttle {
@@ -60,6 +62,11 @@ impl Throttle {
             addresses: Failures { limit: per_address, forgiven_after, clear_at: HashMap::new() },
             accounts: Failures { limit: per_account, forgiven_after, clear_at: HashMap::new() },
             registrations: Failures {
+                limit: per_address,
+                forgiven_after,
+                clear_at: HashMap::new(),
+            },
+            password_changes: Failures {
                 limit: per_address,
                 forgiven_after,
                 clear_at: HashMap::new(),
@@ -89,6 +96,16 @@ impl Throttle {
     /// An account was asked for.
     pub(crate) fn registered(&mut self, now: Duration, peer: IpAddr) {
         self.registrations.add(now, &neighbourhood(peer));
+    }
+
+    /// Whether an account may ask for one more new password.
+    pub(crate) fn may_change_password(&self, now: Duration, jid: &BareJid) -> bool {
+        self.password_changes.may_try(now, jid)
+    }
+
+    /// A new password was asked for.
+    pub(crate) fn password_asked(&mut self, now: Duration, jid: &BareJid) {
+        self.password_changes.add(now, jid);
     }
 }
 

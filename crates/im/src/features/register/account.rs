@@ -1,6 +1,6 @@
 //! After login: a new password (XEP-0077 §3.3) and the end of the account (§3.2), for the account that asks and no other.
 
-use super::{MALFORMED, NOT_A_PASSWORD, NOT_ALLOWED, NOT_YOURS, filled_in};
+use super::{CHANGED_TOO_OFTEN, MALFORMED, NOT_A_PASSWORD, NOT_ALLOWED, NOT_YOURS, filled_in};
 use crate::gather::{Found, Gathered, Need};
 use crate::pipeline::iq::{Answer, IqRoute, Request, Target, no_needs};
 use crate::pipeline::{STORE_UNREADABLE, UNAVAILABLE};
@@ -65,6 +65,7 @@ fn set(
             Ok(Answer::Sent)
         }
         Wish::Password(_) => {
+            state.throttle.password_asked(state.now.mono, owner);
             let Some(Found::Hashed(credentials)) = gathered.pop() else {
                 return Err(STORE_UNREADABLE);
             };
@@ -95,8 +96,12 @@ fn wish(state: &State, request: &Request<'_>) -> Result<Wish, StanzaError> {
     let (name, password) = filled_in(query).ok_or(MALFORMED)?;
     let owner = request.requester();
     match BareJid::from_parts(&name, owner.domain()) {
-        Ok(named) if named == *owner => Ok(Wish::Password(password)),
-        _ => Err(NOT_YOURS),
+        Ok(named) if named != *owner => Err(NOT_YOURS),
+        Err(_) => Err(NOT_YOURS),
+        Ok(_) if !state.throttle.may_change_password(state.now.mono, owner) => {
+            Err(CHANGED_TOO_OFTEN)
+        }
+        Ok(_) => Ok(Wish::Password(password)),
     }
 }
 

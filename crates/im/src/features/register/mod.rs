@@ -40,6 +40,12 @@ const TOO_OFTEN: StanzaError = StanzaError::new(
     "resource-constraint",
     "Too many accounts were asked for from your address; try again later.",
 );
+/// A new password costs as much as a login.
+const CHANGED_TOO_OFTEN: StanzaError = StanzaError::new(
+    ErrorType::Wait,
+    "resource-constraint",
+    "The password was changed too often; try again later.",
+);
 /// §3.2, §3.3.
 const NOT_ALLOWED: StanzaError =
     StanzaError::new(ErrorType::Cancel, "not-allowed", "This server does not do that in-band.");

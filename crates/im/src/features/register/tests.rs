@@ -201,3 +201,20 @@ fn whoever_ends_its_account_is_told_and_is_gone_with_all_sessions() {
     s.sends("romeo", &fill_in("romeo", "secret"));
     s.receives("romeo", &["type='result'"]);
 }
+
+#[test]
+fn passwords_are_changed_only_so_often_and_again_after_a_while() {
+    let mut s = Scene::with(|options| {
+        options.failures_per_address_max = 3;
+        options.failure_forgiven_after = Duration::from_secs(30);
+    });
+    s.account("romeo@localhost");
+    s.connect("romeo", "romeo@localhost/orchard");
+    for n in 0..5 {
+        s.sends("romeo", &fill_in("romeo", &format!("new{n}")));
+        s.receives("romeo", &[if n < 3 { "type='result'" } else { "<resource-constraint" }]);
+    }
+    s.pass(Duration::from_secs(31));
+    s.sends("romeo", &fill_in("romeo", "last"));
+    s.receives("romeo", &["type='result'"]);
+}

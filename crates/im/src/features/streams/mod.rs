@@ -3,6 +3,10 @@
 
 use super::{Feature, Specification};
 
+/// Features of a stream that has not logged in, beside what the negotiation offers.
+pub(crate) const BEFORE_LOGIN: &[u8] =
+    b"<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>10000</max-bytes></limits>";
+
 /// The feature as data.
 pub(crate) const FEATURE: Feature = Feature {
     name: "streams",
@@ -45,8 +49,14 @@ mod tests {
     /// XEP-0478; attack row 18.
     #[test]
     fn the_limit_told_is_the_limit_kept() {
-        let limit = format!("<max-bytes>{}</max-bytes>", Limits::AFTER_LOGIN.element_bytes_max);
-        assert!(FEATURE.stream_features.contains(&limit));
+        let told = [(BEFORE_LOGIN, Limits::BEFORE_LOGIN)];
+        let told =
+            told.into_iter().chain([(FEATURE.stream_features.as_bytes(), Limits::AFTER_LOGIN)]);
+        for (features, limits) in told {
+            let features = String::from_utf8_lossy(features);
+            let limit = format!("<max-bytes>{}</max-bytes>", limits.element_bytes_max);
+            assert!(features.contains(&limit), "{features}");
+        }
     }
 
     #[test]
@@ -64,6 +74,10 @@ mod tests {
     fn the_stream_after_login_tells_what_may_be_negotiated() {
         let mut s = Scene::new();
         s.account("romeo@localhost");
+        s.open("stranger");
+        s.header("stranger", "localhost");
+        let before = s.take("stranger").concat();
+        assert!(before.contains("<max-bytes>10000</max-bytes>"), "{before}");
         let features = s.login("romeo", "romeo@localhost");
         for feature in [
             "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>",
