@@ -82,8 +82,9 @@ pub(crate) fn is_name_part(name: &[u8]) -> bool {
     chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
 }
 
-/// [`name_run`] and [`qualified_name`] in one for what nearly every name is: ASCII, and ended by more bytes. The second part
-/// is `None` when it is neither or malformed, and the first then counts only what was looked at.
+/// [`name_run`] and [`qualified_name`] in one, for what nearly every name is: ASCII, and ended by more
+/// bytes. The second part is `None` when it is neither or malformed, and the first then counts only
+/// what was looked at.
 pub(crate) fn ascii_name(bytes: &[u8]) -> (usize, Option<Option<usize>>) {
     let starts = |at: usize| bytes.get(at).is_some_and(|&b| CLASS[b as usize] & START != 0);
     let run = |from: usize| bytes[from..].iter().take_while(|&&b| is_ascii_name(b)).count();

@@ -1,4 +1,5 @@
-//! Cuts a byte stream into stream header, whole top-level elements and stream end; refuses all that RFC 6120 §11 forbids.
+//! Cuts a byte stream into stream header, whole top-level elements and stream end; refuses all that
+//! RFC 6120 §11 forbids.
 //!
 //! Every byte a peer sends comes through here before anything else looks at it. Must never keep memory while nothing is
 //! half read, never look at a byte more than a constant number of times, and never let pass what one XML parser

@@ -1,8 +1,8 @@
 //! Letters outside of ASCII that names may have: those of XML 1.0 before its fifth edition.
 //!
-//! The fifth edition allows many more, but expat, which most clients and servers read XML with, ends the stream at them. A
-//! stanza that its recipient cannot read must never be passed on, so that the older and smaller set is what counts.
-//! Both tables are sorted; a range holds both its ends.
+//! The fifth edition allows many more, but expat, which most clients and servers read XML with, ends
+//! the stream at them. A stanza that its recipient cannot read must never be passed on, so that the
+//! older and smaller set is what counts. Both tables are sorted; a range holds both its ends.
 
 /// Characters that may begin a name: BaseChar and Ideographic (XML 1.0, fourth edition, appendix B).
 #[rustfmt::skip]

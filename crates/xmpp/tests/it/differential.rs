@@ -1,5 +1,5 @@
-//! Ours against `rxml`, another parser of restricted XML: both accept the same streams and see the same trees (attack list,
-//! row 17). Where they differ on purpose, [`differs_on_purpose`] says so.
+//! Ours against `rxml`, another parser of restricted XML: both accept the same streams and see the
+//! same trees (attack list, row 17). Where they differ on purpose, [`differs_on_purpose`] says so.
 
 use crate::framing::{HEADER, frames};
 use proptest::prelude::*;
@@ -384,7 +384,9 @@ proptest! {
     }
 
     #[test]
-    fn both_agree_on_trees_with_a_fault(tree in tree(), place in any::<proptest::sample::Index>(), fault in 0..3, byte in any::<u8>()) {
+    fn both_agree_on_trees_with_a_fault(
+        tree in tree(), place in any::<proptest::sample::Index>(), fault in 0..3, byte in any::<u8>(),
+    ) {
         let tree = format!("<root>{tree}</root>");
         compare(&in_stream(tree.as_bytes()))?;
         let mut bytes = tree.into_bytes();
@@ -398,7 +400,9 @@ proptest! {
     }
 
     #[test]
-    fn slices_change_nothing(pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..12), slice in 1..9_usize) {
+    fn slices_change_nothing(
+        pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..12), slice in 1..9_usize,
+    ) {
         let input = in_stream(format!("<m>{}</m>", pieces.concat()).as_bytes());
         prop_assert_eq!(frames(&input, slice), frames(&input, usize::MAX));
     }
