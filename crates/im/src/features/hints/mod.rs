@@ -10,7 +10,7 @@ pub(crate) const FEATURE: Feature = Feature {
     name: "hints",
     specifications: &[Specification {
         number: "XEP-0334",
-        version: "0.4.0",
+        version: "1.0.0",
         title: "Message Processing Hints",
     }],
     server_features: &[ns::HINTS],

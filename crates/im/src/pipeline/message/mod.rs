@@ -268,4 +268,6 @@ fn hand_to_recipient(state: &mut State, message: &mut MessageInFlight<'_>) -> Fl
 }
 
 #[cfg(test)]
+mod random_tests;
+#[cfg(test)]
 mod tests;
