@@ -6,13 +6,13 @@
 //!
 //! In reading order, from socket to link:
 //!
-//! 1. [`listen`] accepts connections, within the budgets of [`admission`];
-//! 2. [`tls`] shakes hands where TLS is wanted, in a task of its own;
-//! 3. [`connection`] is the life of one connection: one task, one state machine, the timers of [`alarms`];
-//! 4. [`line`] is the other direction: where orders of the server wait for the connection's task.
+//! 1. `listen` accepts connections, within the budgets of `admission`;
+//! 2. `tls` shakes hands where TLS is wanted, in a task of its own;
+//! 3. `connection` is the life of one connection: one task, one state machine, the timers of `alarms`;
+//! 4. `line` is the other direction: where orders of the server wait for the connection's task.
 //!
 //! A quiet connection holds no buffer. Bytes are read into, gathered in and encrypted in buffers lent by the thread
-//! ([`scratch`]).
+//! (`scratch`).
 
 mod admission;
 mod alarms;
