@@ -194,6 +194,10 @@ impl State {
     pub(crate) fn refill_read(&mut self, id: SessionId, entries: Vec<QueuedStanza>) {
         let Some(session) = self.session_mut(id) else { return };
         session.refilling = false;
+        if entries.is_empty() && session.queue.backlog() > 0 {
+            // The store lacks what it was given; asking again would never end.
+            return self.refill_failed(id);
+        }
         let jid = session.jid.clone();
         for entry in entries {
             let Some(session) = self.session_mut(id) else { return };

@@ -17,7 +17,6 @@ use bytes::Bytes;
 use im_store::SessionId;
 use link::ConnId;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 use xmpp::jid::{BareJid, Jid};
 
@@ -274,11 +273,6 @@ impl Session {
             allowance: Allowance { tokens: 0, at: Duration::ZERO, paused: false },
             dirty: Dirty::default(),
         }
-    }
-
-    /// Resource, shared.
-    pub(crate) fn resource(&self) -> Arc<str> {
-        Arc::from(self.jid.resource().unwrap_or_default())
     }
 }
 
