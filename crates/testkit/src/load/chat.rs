@@ -1,14 +1,14 @@
 //! Pairs that chat as fast as their window allows.
 
 use super::lean::Lean;
-use super::{Meter, Row, Size, TRANSPORTS, log_in_all, runtime};
+use super::{Meter, Row, Size, TRANSPORTS, end, log_in_all, runtime};
 use crate::client::Client;
 use crate::server::{Kind, Server, Setup};
 use crate::transport::Security;
 use anyhow::Result;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// What a message says; with its tags about 200 bytes.
@@ -25,11 +25,8 @@ pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
         .map(|(name, security)| {
             let server = Server::start(&Setup::new(kind, accounts(size.pairs)).for_a_bench())?;
             let rate = saturate(&server, *security, size)?;
-            let values = vec![
-                rate.messages / rate.cpu,
-                rate.messages / rate.wall,
-                100.0 * rate.cpu / rate.wall,
-            ];
+            let busy = 100.0 * rate.per_second / rate.per_cpu_second;
+            let values = vec![rate.per_cpu_second, rate.per_second, busy];
             Ok(Row::new(name, values))
         })
         .collect()
@@ -37,9 +34,10 @@ pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
 
 /// What a saturated server did.
 pub(super) struct Rate {
-    pub messages: f64,
-    pub cpu: f64,
-    pub wall: f64,
+    /// Messages delivered for each of its CPU-seconds.
+    pub per_cpu_second: f64,
+    /// Messages delivered for each second.
+    pub per_second: f64,
 }
 
 pub(super) fn accounts(pairs: usize) -> Vec<String> {
@@ -74,30 +72,28 @@ pub(super) fn saturate(server: &Server, security: Security, size: &Size) -> Resu
     let seconds = size.seconds;
     runtime()?.block_on(async {
         let delivered = Arc::new(AtomicU64::new(0));
+        let stop = Arc::new(AtomicBool::new(false));
         let mut tasks = Vec::new();
         for (from, to, address) in pairs(server, security, size).await? {
-            tasks.push(tokio::spawn(send_for_ever(from, address, window)));
+            tasks.push(tokio::spawn(send(from, address, window, Arc::clone(&stop))));
             tasks.push(tokio::spawn(receive_for_ever(to, Arc::clone(&delivered))));
         }
         tokio::time::sleep(WARM_UP).await;
         let meter = Meter::start(server);
         let before = delivered.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        let messages = delivered.load(Ordering::Relaxed) - before;
-        let (cpu, wall) = meter.stop(server);
-        for task in tasks {
-            if task.is_finished() {
-                task.await??;
-            } else {
-                task.abort();
-            }
-        }
+        let in_time = delivered.load(Ordering::Relaxed) - before;
+        let wall = meter.wall();
+        stop.store(true, Ordering::Relaxed);
+        let cpu = meter.cpu_at_rest(server).await;
+        let in_all = delivered.load(Ordering::Relaxed) - before;
+        end(tasks).await?;
         #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
-        Ok(Rate { messages: messages as f64, cpu, wall })
+        Ok(Rate { per_cpu_second: in_all as f64 / cpu, per_second: in_time as f64 / wall })
     })
 }
 
-async fn send_for_ever(mut lean: Lean, to: String, window: u32) -> Result<()> {
+async fn send(mut lean: Lean, to: String, window: u32, stop: Arc<AtomicBool>) -> Result<()> {
     // What was sent before (presence, a roster request, a ping) is counted by the first acknowledgement.
     lean.send(b"<r xmlns='urn:xmpp:sm:3'/>").await?;
     let base = loop {
@@ -105,17 +101,18 @@ async fn send_for_ever(mut lean: Lean, to: String, window: u32) -> Result<()> {
             break h;
         }
     };
+    let ask_every = ASK_EVERY.min(window);
     let (mut sent, mut acked) = (0u32, 0u32);
     let mut text = String::new();
     loop {
         text.clear();
-        while sent - acked < window {
+        while sent - acked < window && !stop.load(Ordering::Relaxed) {
             sent += 1;
             write!(
                 text,
                 "<message to='{to}' type='chat' id='{sent}'><body>{BODY}</body></message>"
             )?;
-            if sent.is_multiple_of(ASK_EVERY) {
+            if sent.is_multiple_of(ask_every) {
                 text.push_str("<r xmlns='urn:xmpp:sm:3'/>");
             }
         }

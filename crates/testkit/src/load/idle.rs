@@ -25,7 +25,7 @@ pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
             for client in &mut clients {
                 settle_in(client).await?;
             }
-            let (_, wall) = meter.stop(&server);
+            let wall = meter.wall();
             tokio::time::sleep(SETTLE).await;
             let loaded = server.usage().pss_bytes;
             #[expect(clippy::cast_precision_loss, reason = "bytes of one process")]

@@ -23,10 +23,12 @@ const ECHO_FILE_BYTES: u64 = 16 << 20;
 /// One run: the server at half load, then the bare echo.
 pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
     let server = Server::start(&Setup::new(kind, accounts(size.pairs)).for_a_bench())?;
-    let full = saturate(&server, Security::Plain, size)?;
+    // One message at a time, as here every message travels alone.
+    let alone = Size { window: 1, ..*size };
+    let full = saturate(&server, Security::Plain, &alone)?;
     drop(server);
     let server = Server::start(&Setup::new(kind, accounts(size.pairs)).for_a_bench())?;
-    let rate = full.messages / full.wall / 2.0;
+    let rate = full.per_second / 2.0;
     let mut times = paced(&server, size, rate)?;
     #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
     let reached = times.len() as f64 / Duration::from_secs(size.seconds).as_secs_f64();

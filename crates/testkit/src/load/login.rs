@@ -1,13 +1,13 @@
 //! Logins, one after the other on several connections at once.
 
-use super::{Meter, Row, Size, login_of, runtime};
+use super::{Meter, Row, Size, end, login_of, runtime};
 use crate::client::Client;
 use crate::sasl::Mechanism;
 use crate::server::{Kind, Server, Setup};
 use crate::transport::Security;
 use anyhow::Result;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Logins under way at any time.
@@ -22,12 +22,17 @@ pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
     let seconds = size.seconds;
     let row = runtime()?.block_on(async {
         let done = Arc::new(AtomicU64::new(0));
+        let stop = Arc::new(AtomicBool::new(false));
         let mut tasks = Vec::new();
         for chunk in users.chunks(ACCOUNTS_EACH) {
             let chunk = chunk.to_vec();
-            let (endpoint, done) = (server.endpoint(Security::DirectTls), Arc::clone(&done));
+            let endpoint = server.endpoint(Security::DirectTls);
+            let (done, stop) = (Arc::clone(&done), Arc::clone(&stop));
             tasks.push(tokio::spawn(async move {
                 for user in chunk.iter().cycle() {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
                     let mut login = login_of(user);
                     login.mechanism = Some(Mechanism::ScramSha1);
                     Client::login(&endpoint, &login).await?.close().await?;
@@ -47,18 +52,14 @@ pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
         let meter = Meter::start(&server);
         let before = done.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        let logins = done.load(Ordering::Relaxed) - before;
-        let (cpu, wall) = meter.stop(&server);
-        for task in tasks {
-            if task.is_finished() {
-                task.await??;
-            } else {
-                task.abort();
-            }
-        }
+        let (in_time, wall) = (done.load(Ordering::Relaxed) - before, meter.wall());
+        stop.store(true, Ordering::Relaxed);
+        let cpu = meter.cpu_at_rest(&server).await;
+        let in_all = done.load(Ordering::Relaxed) - before;
+        end(tasks).await?;
         #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
-        let logins = logins as f64;
-        anyhow::Ok(Row::new("TLS, SCRAM-SHA-1", vec![logins / cpu, logins / wall]))
+        let values = vec![in_all as f64 / cpu, in_time as f64 / wall];
+        anyhow::Ok(Row::new("TLS, SCRAM-SHA-1", values))
     })?;
     Ok(vec![row])
 }

@@ -116,7 +116,7 @@ pub const BENCHES: &[Bench] = &[
     Bench {
         name: "latency",
         title: "Delivery latency at half load",
-        about: "From the sender's write to the recipient's read, at half the rate reached just before. Beside it: a bare TCP echo that appends the message to a preallocated file and calls fdatasync.",
+        about: "From the sender's write to the recipient's read, at half the rate that the same pairs reach when each waits for the acknowledgement of every message. Beside it: a bare TCP echo that appends the message to a preallocated file and calls fdatasync.",
         columns: &["p50, ms", "p99, ms", "messages/s"],
         with_peers: true,
         run: latency::run,
@@ -168,11 +168,41 @@ impl Meter {
     fn start(server: &Server) -> Self {
         Self { cpu: server.usage().cpu, at: Instant::now() }
     }
-    /// (CPU seconds of the server, wall-clock seconds) since the start.
-    fn stop(&self, server: &Server) -> (f64, f64) {
-        let cpu = server.usage().cpu.saturating_sub(self.cpu).as_secs_f64();
-        (cpu.max(0.01), self.at.elapsed().as_secs_f64())
+    /// Seconds since the start.
+    fn wall(&self) -> f64 {
+        self.at.elapsed().as_secs_f64()
     }
+    /// CPU seconds of the server since the start, after it has come to rest: what it put off counts as well.
+    async fn cpu_at_rest(&self, server: &Server) -> f64 {
+        let mut last = server.usage().cpu;
+        let deadline = Instant::now() + REST_LIMIT;
+        while Instant::now() < deadline {
+            tokio::time::sleep(REST).await;
+            let now = server.usage().cpu;
+            if now.saturating_sub(last) <= REST / 20 {
+                break;
+            }
+            last = now;
+        }
+        server.usage().cpu.saturating_sub(self.cpu).as_secs_f64().max(0.01)
+    }
+}
+
+/// A server rests when it uses less than a twentieth of a core for so long.
+const REST: Duration = Duration::from_millis(500);
+/// A server that never rests is not waited for longer.
+const REST_LIMIT: Duration = Duration::from_secs(30);
+
+/// Ends tasks; an error of one that ended by itself is ours.
+async fn end(tasks: Vec<tokio::task::JoinHandle<Result<()>>>) -> Result<()> {
+    for task in tasks {
+        if task.is_finished() {
+            task.await??;
+        } else {
+            task.abort();
+        }
+    }
+    Ok(())
 }
 
 /// The variants of transport that are measured.

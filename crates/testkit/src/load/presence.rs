@@ -1,13 +1,13 @@
 //! A few accounts change their presence, many contacts see it.
 
 use super::lean::Lean;
-use super::{Meter, Row, Size, TRANSPORTS, log_in_all, runtime};
+use super::{Meter, Row, Size, TRANSPORTS, end, log_in_all, runtime};
 use crate::client::subscribe;
 use crate::server::{Kind, Server, Setup};
 use crate::transport::Security;
 use anyhow::Result;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Changes of one account that may be under way.
@@ -35,6 +35,7 @@ fn one(kind: Kind, name: &str, security: Security, size: &Size) -> Result<Row> {
             }
         }
         let delivered = Arc::new(AtomicU64::new(0));
+        let stop = Arc::new(AtomicBool::new(false));
         let mut tasks = Vec::new();
         for contact in contacts {
             let mut lean = Lean::new(contact).await?;
@@ -47,33 +48,29 @@ fn one(kind: Kind, name: &str, security: Security, size: &Size) -> Result<Row> {
             }));
         }
         for star in stars {
-            tasks.push(tokio::spawn(change_for_ever(Lean::new(star).await?)));
+            tasks.push(tokio::spawn(change(Lean::new(star).await?, Arc::clone(&stop))));
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         let meter = Meter::start(&server);
         let before = delivered.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_secs(size.seconds)).await;
-        let count = delivered.load(Ordering::Relaxed) - before;
-        let (cpu, wall) = meter.stop(&server);
-        for task in tasks {
-            if task.is_finished() {
-                task.await??;
-            } else {
-                task.abort();
-            }
-        }
+        let (in_time, wall) = (delivered.load(Ordering::Relaxed) - before, meter.wall());
+        stop.store(true, Ordering::Relaxed);
+        let cpu = meter.cpu_at_rest(&server).await;
+        let in_all = delivered.load(Ordering::Relaxed) - before;
+        end(tasks).await?;
         #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
-        let count = count as f64;
-        Ok(Row::new(name, vec![count / cpu, count / wall]))
+        let values = vec![in_all as f64 / cpu, in_time as f64 / wall];
+        Ok(Row::new(name, values))
     })
 }
 
 /// Changes its presence, and asks the server something after each change to know that it has been handled.
-async fn change_for_ever(mut lean: Lean) -> Result<()> {
+async fn change(mut lean: Lean, stop: Arc<AtomicBool>) -> Result<()> {
     let (mut sent, mut own_presence_and_answers) = (0u32, 0u32);
     loop {
         // Each change comes back to its author once, and each question has one answer.
-        while sent * 2 < own_presence_and_answers + WINDOW * 2 {
+        while sent * 2 < own_presence_and_answers + WINDOW * 2 && !stop.load(Ordering::Relaxed) {
             sent += 1;
             let change = format!(
                 "<presence><status>number {sent}</status></presence><iq type='get' id='p{sent}'><ping xmlns='urn:xmpp:ping'/></iq>"
