@@ -1,6 +1,6 @@
 //! Measures what a 1:1 chat costs the store: rows and CPU time per message, the applier included.
 //!
-//! `cargo run --release -p im-store-sqlite --example store_speed -- [DIR] [SECONDS] [ACCOUNTS] [PACE]`
+//! `cargo run --release -p im-store-sqlite --example store_speed -- [DIR] [SECONDS] [ACCOUNTS] [PACE] [INTERVAL_MS] [WAL_PAGES]`
 //!
 //! A message is one stanza of 400 bytes, an archive row for each side, a queue entry for the recipient, which a later
 //! batch trims, and the counters of both sessions. One thread commits as fast as it can, or at a pace of so many messages a
@@ -140,9 +140,12 @@ fn measure(
     let before = cpu_by_thread();
     let begun = Instant::now();
     let mut batches = 0_u32;
+    let mut took = Vec::new();
     while begun.elapsed() < time {
         let batch = chat.batch(messages);
+        let asked = Instant::now();
         store.commit(&batch).unwrap();
+        took.push(asked.elapsed());
         batches += 1;
         if pace > 0 {
             let due = Duration::from_secs_f64(f64::from(batches) * messages as f64 / pace as f64);
@@ -169,7 +172,15 @@ fn measure(
         sum += each;
         print!(" {name} {each:.2},");
     }
+    took.sort_unstable();
+    let part = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
     println!(" total {sum:.2} us CPU/message; resident {} KiB", resident_kib());
+    println!(
+        "      commits: p50 {:.1?}, p99 {:.1?}, longest {:.1?}",
+        part(0.5),
+        part(0.99),
+        part(1.0)
+    );
 }
 
 fn main() {
@@ -178,11 +189,18 @@ fn main() {
         arguments.next().map_or_else(|| std::env::temp_dir().join("store_speed"), PathBuf::from);
     let seconds = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(5);
     let accounts = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(1000);
+    let mut options = Options::default();
     let pace = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(0);
+    if let Some(interval) = arguments.next().and_then(|text| text.parse().ok()) {
+        options.apply_interval = Duration::from_millis(interval);
+    }
+    if let Some(pages) = arguments.next().and_then(|text| text.parse().ok()) {
+        options.wal_pages_max = pages;
+    }
     if dir.exists() {
         std::fs::remove_dir_all(&dir).unwrap();
     }
-    let mut store = SqliteStore::open(&dir, &Options::default()).unwrap();
+    let mut store = SqliteStore::open(&dir, &options).unwrap();
     println!("{} accounts in {}, at rest {} KiB", accounts, dir.display(), resident_kib());
     let mut chat = Chat::new(accounts);
     chat.begin(&mut store);

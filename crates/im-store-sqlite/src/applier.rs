@@ -20,7 +20,7 @@ use rusqlite::backup::{Backup, StepResult};
 use std::sync::Arc;
 
 /// Segments waiting for SQLite that are reason enough for a checkpoint.
-const RETIRED_MAX: usize = 3;
+const RETIRED_MAX: usize = 6;
 /// Pages copied by a backup before commits are looked after again.
 const COPY_PAGES: i32 = 512;
 
@@ -71,17 +71,27 @@ impl Applier {
         Ok(())
     }
 
-    /// Until it has succeeded.
+    /// Until it has succeeded. What fails for want of room is tried in smaller pieces: those need less of it at a time.
     fn apply(&mut self, connection: &Connection, records: &[Record]) -> Result<(), End> {
-        let Some(last) = records.last() else { return Ok(()) };
-        loop {
-            let payloads = records.iter().map(|record| &*record.payload);
-            match self.tables.apply(connection, payloads, last.lsn) {
-                Ok(()) => break,
+        let mut rest = records;
+        let mut piece = rest.len();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(piece.min(rest.len()));
+            let Some(last) = now.last().map(|record| record.lsn) else { break };
+            let payloads = now.iter().map(|record| &*record.payload);
+            match self.tables.apply(connection, payloads, last) {
+                Ok(()) => {
+                    self.applied = last;
+                    rest = later;
+                    if !rest.is_empty() {
+                        self.checkpoint(connection, CheckpointMode::Truncate);
+                    }
+                }
                 Err(ApplyError::Later(why)) => {
                     tracing::warn!(%why, "cannot bring committed batches into the tables, trying again");
                     // Copying the write-ahead log may be what gives SQLite its room back.
                     self.checkpoint(connection, CheckpointMode::Truncate);
+                    piece = (piece / 2).max(1);
                     if self.shared.pause(why) {
                         return Err(End);
                     }
@@ -93,8 +103,9 @@ impl Applier {
                 }
             }
         }
-        self.applied = last.lsn;
-        self.shared.applied(last.lsn);
+        if !records.is_empty() {
+            self.shared.applied(self.applied);
+        }
         Ok(())
     }
 

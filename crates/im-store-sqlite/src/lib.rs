@@ -69,7 +69,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             segment_bytes: 8 << 20,
-            apply_interval: Duration::from_millis(200),
+            apply_interval: Duration::from_secs(1),
             unapplied_bytes_max: 16 << 20,
             wal_pages_max: 8192,
             reserve_bytes: 24 << 20,

@@ -167,6 +167,11 @@ impl Log {
         Ok(Self { segments, active, offset: BLOCK as u64, last_lsn })
     }
 
+    /// Bytes that the disk has free; what it cannot tell is enough.
+    pub(crate) fn free_bytes(&self) -> u64 {
+        self.segments.disk.free_bytes().unwrap_or(u64::MAX)
+    }
+
     /// Makes a record durable. Its payload begins at [`HEAD`]; the rest is filled in here.
     pub(crate) fn append(&mut self, record: &mut Vec<u8>) -> Result<Appended, AppendError> {
         let length = record_length(record.len() - HEAD) as u64;

@@ -138,7 +138,6 @@ fn tune_writer(connection: &Connection, cache_kib: u32) -> rusqlite::Result<()> 
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA busy_timeout = 1000;
          PRAGMA cache_size = -{cache_kib};
-         PRAGMA cache_spill = OFF;
          PRAGMA foreign_keys = OFF;
          PRAGMA temp_store = MEMORY;"
     ))?;

@@ -42,6 +42,7 @@ pub struct SqliteStore {
     recovered: Recovered,
     database: PathBuf,
     reader_cache_kib: u32,
+    reserve_bytes: u64,
     broken: Option<String>,
     applier: Option<JoinHandle<()>>,
     /// Released when everything else is gone.
@@ -137,6 +138,7 @@ impl SqliteStore {
             recovered,
             database: place.database,
             reader_cache_kib: options.reader_cache_kib,
+            reserve_bytes: options.reserve_bytes,
             broken: None,
             applier: Some(applier),
             _lock: place.lock,
@@ -183,6 +185,10 @@ impl SqliteStore {
         match appended {
             Ok(Appended { lsn, switched }) => {
                 if switched {
+                    // The applier looks more closely, but it may be far behind.
+                    if self.log.free_bytes() < self.reserve_bytes {
+                        self.shared.set_scarce(true);
+                    }
                     self.shared.look();
                 }
                 Ok(Record { lsn, payload: self.buffer[HEAD..HEAD + length].into() })

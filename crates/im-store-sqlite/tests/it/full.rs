@@ -32,12 +32,17 @@ fn message(id: u64) -> Batch {
     }
 }
 
+/// Number of stanzas found. A read fails until the applier has made its next attempt.
 fn archived(store: &SqliteStore) -> u64 {
     let (account, filter) = (AccountId(1), ArchiveFilter::default());
     let query = Query::Archive { account, filter, max: 0, from_end: false, count: true };
-    match store.reader().unwrap().read(&query).unwrap() {
-        Reply::Archive(page) => page.total.unwrap(),
-        other => panic!("an archive was asked, not {other:?}"),
+    let mut reader = store.reader().unwrap();
+    loop {
+        match reader.read(&query) {
+            Ok(Reply::Archive(page)) => return page.total.unwrap(),
+            Ok(other) => panic!("an archive was asked, not {other:?}"),
+            Err(_) => std::thread::yield_now(),
+        }
     }
 }
 
@@ -114,4 +119,36 @@ fn little_free_space_is_reported_and_its_end_too() {
     commit_until(Room::Scarce);
     disk.set_capacity(20 * SEGMENT);
     commit_until(Room::Plenty);
+}
+
+/// On a real file system: `STEADFAST_SMALL_FS` names an empty folder on one of about 64 MiB (a tmpfs
+/// will do).
+#[test]
+fn a_real_file_system_that_is_full_refuses_and_recovers() {
+    let Some(folder) = std::env::var_os("STEADFAST_SMALL_FS").map(std::path::PathBuf::from) else {
+        return;
+    };
+    let dir = folder.join("store");
+    let filler = folder.join("filler");
+    std::fs::write(&filler, vec![1; 28 << 20]).unwrap();
+    let options = Options { segment_bytes: 1 << 20, reserve_bytes: 4 << 20, ..Options::default() };
+    let mut store = SqliteStore::open(&dir, &options).unwrap();
+    let (mut committed, mut warned) = (0, 0);
+    loop {
+        match store.commit(&message(committed + 1)) {
+            Ok(found) => warned += u64::from(found.room == Room::Scarce),
+            Err(CommitError::Full(_)) => break,
+            Err(error) => panic!("neither committed nor full: {error}"),
+        }
+        committed += 1;
+    }
+    assert!(warned > 0 && warned < committed, "{warned} of {committed}");
+    std::fs::remove_file(&filler).unwrap();
+    while let Err(error) = store.commit(&message(committed + 1)) {
+        assert!(matches!(error, CommitError::Full(_)), "{error}");
+    }
+    assert_eq!(archived(&store), committed + 1);
+    drop(store);
+    let store = SqliteStore::open(&dir, &options).unwrap();
+    assert_eq!(archived(&store), committed + 1);
 }
