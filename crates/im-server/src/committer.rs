@@ -8,6 +8,7 @@ use im::{AdminRefused, AdminReply, Effect, Input, Output, Report, Ticket};
 use im_store::{Batch, CommitError, Room, Store};
 use link::Down;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +26,9 @@ pub(crate) struct Commit {
     pub(crate) last: bool,
 }
 
+/// The way to the multiplexor.
+pub(crate) type Downward = Arc<dyn Fn(Vec<Down>) + Send + Sync>;
+
 /// Who waits for an administrator's answer.
 pub(crate) type Askers =
     Arc<Mutex<HashMap<Ticket, oneshot::Sender<Result<AdminReply, AdminRefused>>>>>;
@@ -33,7 +37,9 @@ pub(crate) type Askers =
 pub(crate) struct Committer<S> {
     pub(crate) store: S,
     pub(crate) commits: mpsc::Receiver<Commit>,
-    pub(crate) down: Box<dyn Fn(Vec<Down>) + Send>,
+    pub(crate) down: Downward,
+    /// Batches handed over and not carried out to their end.
+    pub(crate) under_way: Arc<AtomicUsize>,
     pub(crate) workers: Workers,
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) askers: Askers,
@@ -58,6 +64,7 @@ impl<S: Store> Committer<S> {
                 self.commit(&batch).await?;
             }
             self.carry_out(output.effects).await;
+            self.under_way.fetch_sub(1, Ordering::Release);
             if last {
                 return Ok(());
             }
@@ -143,7 +150,7 @@ impl<S: Store> Committer<S> {
 }
 
 /// One line per report.
-fn log(report: &Report) {
+pub(crate) fn log(report: &Report) {
     match report {
         Report::LoggedIn { jid, peer, mechanism } => info!(%jid, %peer, mechanism, "logged in"),
         Report::LoginRefused { jid, peer, condition } => {

@@ -1,10 +1,12 @@
 //! The thread that owns the core: take all facts that are ready, handle them, hand the batch over when the committer can
 //! take it.
 
-use crate::committer::Commit;
+use crate::committer::{Commit, Downward, log};
 use crate::stats::SharedBoard;
-use im::{Core, Input, Now};
+use im::{Core, Effect, Input, Now, Output};
 use link::Up;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
@@ -20,6 +22,9 @@ pub(crate) struct CoreLoop {
     pub(crate) up: mpsc::Receiver<Up>,
     pub(crate) inputs: mpsc::Receiver<Input>,
     pub(crate) commits: mpsc::Sender<Commit>,
+    pub(crate) down: Downward,
+    /// Batches the committer has not carried out to their end.
+    pub(crate) under_way: Arc<AtomicUsize>,
     pub(crate) board: SharedBoard,
 }
 
@@ -95,7 +100,13 @@ impl CoreLoop {
             biased;
             permit = self.commits.reserve(), if pending => match permit {
                 Ok(permit) => {
-                    permit.send(Commit { output: self.core.take_output(), last: false });
+                    let output = self.core.take_output();
+                    if self.under_way.load(Ordering::Acquire) == 0 && is_talk_only(&output) {
+                        talk(&self.down, output.effects);
+                    } else {
+                        self.under_way.fetch_add(1, Ordering::Relaxed);
+                        permit.send(Commit { output, last: false });
+                    }
                     Woken::CommitterFree
                 }
                 Err(_) => Woken::Over,
@@ -120,9 +131,31 @@ impl CoreLoop {
     }
 
     async fn finish(mut self) {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
         let last = Commit { output: self.core.take_output(), last: true };
         // Fails only when the committer has died, which is reported elsewhere.
         let _ = self.commits.send(last).await;
+    }
+}
+
+/// Whether a batch has nothing to commit and only something to say. With no batch before it under way it need not cross a
+/// thread to be said: half of a login is like that.
+fn is_talk_only(output: &Output) -> bool {
+    output.writes.is_empty()
+        && output.effects.iter().all(|e| matches!(e, Effect::Link(_) | Effect::Report(_)))
+}
+
+fn talk(down: &Downward, effects: Vec<Effect>) {
+    let mut downs = Vec::with_capacity(effects.len());
+    for effect in effects {
+        match effect {
+            Effect::Link(order) => downs.push(order),
+            Effect::Report(report) => log(&report),
+            other => unreachable!("{other:?} is not talk, see is_talk_only"),
+        }
+    }
+    if !downs.is_empty() {
+        down(downs);
     }
 }
 

@@ -1,6 +1,6 @@
 //! One instance of the server: its threads, and the handle that others hold.
 
-use crate::committer::{Askers, Committer};
+use crate::committer::{Askers, Committer, Downward};
 use crate::core_loop::{Clock, CoreLoop};
 use crate::stats::{Board, SharedBoard, Stats};
 use crate::workers::Workers;
@@ -9,7 +9,7 @@ use im_store::{ReadError, Room, Store};
 use link::{Down, Up};
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use tokio::runtime::Builder;
@@ -66,12 +66,13 @@ pub struct ServerHandle {
 }
 
 impl Server {
-    /// Starts the threads of an instance on an opened store. `down` is called from one thread, in order, and must not block.
+    /// Starts the threads of an instance on an opened store. `down` is called in order, never by two threads at once,
+    /// and must not block.
     pub fn start<S: Store + 'static>(
         config: Config,
         mut store: S,
         up: mpsc::Receiver<Up>,
-        down: Box<dyn Fn(Vec<Down>) + Send>,
+        down: Box<dyn Fn(Vec<Down>) + Send + Sync>,
     ) -> Result<Self, StartError>
     where
         S::Reader: 'static,
@@ -87,18 +88,23 @@ impl Server {
         let recovered = store.take_recovered();
         let core =
             Core::start(config.options, clock.now(), config.seed, config.server_secret, recovered);
+        let down: Downward = Arc::from(down);
+        let under_way = Arc::new(AtomicUsize::new(0));
         let core_loop = CoreLoop {
             core,
             clock,
             up,
             inputs: inputs_rx,
             commits: commits_tx,
+            down: Arc::clone(&down),
+            under_way: Arc::clone(&under_way),
             board: Arc::clone(&board),
         };
         let committer = Committer {
             store,
             commits,
             down,
+            under_way,
             workers,
             inputs: inputs.clone(),
             askers: Arc::clone(&askers),

@@ -8,17 +8,19 @@ pub(crate) struct Queue {
     appended: u64,
     sent: u64,
     acked: u64,
+    /// Number of the newest entry that is somebody's loss if the session ends before it is acknowledged.
+    lasting: u64,
 }
 
 impl Queue {
     /// As found in the store: nothing of it has been sent on the connection that will come.
     pub(crate) fn recovered(oldest: u64, newest: u64) -> Self {
-        Self { appended: newest, sent: oldest - 1, acked: oldest - 1 }
+        Self { appended: newest, sent: oldest - 1, acked: oldest - 1, lasting: newest }
     }
 
     /// Recovered without entries, from the number remembered with the session.
     pub(crate) fn empty_at(seq: u64) -> Self {
-        Self { appended: seq, sent: seq, acked: seq }
+        Self { appended: seq, sent: seq, acked: seq, lasting: seq }
     }
 
     /// Number of the newest entry.
@@ -51,8 +53,16 @@ impl Queue {
         self.sent - self.acked
     }
 
-    pub(crate) fn append(&mut self) -> u64 {
+    /// Whether anything is left that has to find another way when the session ends.
+    pub(crate) fn has_left_over(&self) -> bool {
+        self.lasting > self.acked
+    }
+
+    pub(crate) fn append(&mut self, lasting: bool) -> u64 {
         self.appended += 1;
+        if lasting {
+            self.lasting = self.appended;
+        }
         self.appended
     }
 
@@ -96,7 +106,8 @@ pub(crate) struct Outgoing {
     pub(crate) bytes: bytes::Bytes,
     /// Whether it may wait.
     pub(crate) urgency: Urgency,
-    /// Whether it outlives a session without stream management: messages do, presence and answers do not.
+    /// Whether it is somebody's loss if the session ends before its client has it: messages are, and requests that wait
+    /// for an answer; presence and answers are not.
     pub(crate) outlives: bool,
 }
 
@@ -124,7 +135,7 @@ mod tests {
     fn a_rewound_queue_sends_again_what_was_not_acknowledged() {
         let mut q = Queue::default();
         for _ in 0..3 {
-            let seq = q.append();
+            let seq = q.append(true);
             q.mark_sent(seq);
         }
         assert!(q.acknowledge(1));

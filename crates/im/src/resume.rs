@@ -437,7 +437,7 @@ impl State {
         self.last_end += 1;
         let end = End { order: self.last_end, outlived_by: self.sessions_of(account).to_vec() };
         let Some(session) = self.session_mut(id) else { return };
-        let has_left_over = session.queue.kept() > 0;
+        let has_left_over = session.queue.has_left_over();
         session.end = Some(Box::new(end));
         if has_left_over {
             self.touch(id, |dirty| dirty.state = true);
@@ -453,7 +453,7 @@ impl State {
     }
 
     fn route_left_over(&mut self, id: SessionId, account: &BareJid) {
-        if self.session(id).is_some_and(|s| s.queue.kept() > 0) {
+        if self.session(id).is_some_and(|s| s.queue.has_left_over()) {
             self.submit(Work::End { session: id, account: account.clone() });
         } else {
             self.write(Write::SessionRemove { session: id });

@@ -50,7 +50,7 @@ impl State {
             self.push(conn, out.bytes, 0);
             return;
         }
-        self.append(id, out.content);
+        self.append(id, out.content, out.outlives);
         match direct {
             Some(conn) => self.push_newest(id, conn, out.bytes),
             None if !may_wait => self.refill(id),
@@ -59,10 +59,10 @@ impl State {
         self.end_if_overfull(id);
     }
 
-    fn append(&mut self, id: SessionId, content: Content) {
+    fn append(&mut self, id: SessionId, content: Content, lasting: bool) {
         let forgotten = self.has_fault(PlantedFault::QueueNotStored);
         let Some(session) = self.session_mut(id) else { return };
-        let seq = session.queue.append();
+        let seq = session.queue.append(lasting);
         if forgotten && seq % 5 == 0 {
             return;
         }

@@ -1,5 +1,7 @@
 //! The shell with real threads on the memory store: order of commit and effect, fencing, full disk, stopping.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use base64::Engine as _;
 use bytes::Bytes;
 use im::{AdminReply, AdminRequest, Options};

@@ -7,7 +7,7 @@ pub(crate) mod render;
 
 use crate::gather::{Gathered, Need, Work};
 use crate::queue::Outgoing;
-use crate::stanza::{Kind, Stanza, Unfit};
+use crate::stanza::{IqType, Kind, Stanza, Unfit};
 use crate::state::{Owner, State};
 use bytes::Bytes;
 use im_store::SessionId;
@@ -120,7 +120,9 @@ impl State {
     pub(crate) fn pass_to_full(&mut self, stanza: &Stanza) -> bool {
         let Some(to) = &stanza.to else { return false };
         let Some(session) = self.session_at(to) else { return false };
-        self.send(session, Outgoing::own(stanza.bytes().clone()));
+        // Whoever asked waits for an answer, be it that there is none.
+        let outlives = matches!(stanza.kind, Kind::Iq(IqType::Get | IqType::Set));
+        self.send(session, Outgoing { outlives, ..Outgoing::own(stanza.bytes().clone()) });
         true
     }
 
