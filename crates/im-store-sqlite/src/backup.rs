@@ -10,6 +10,8 @@ use crate::shared::Shared;
 use im_store::OpenError;
 use rusqlite::backup::{Backup, Progress, StepResult};
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
@@ -251,9 +253,7 @@ fn finish(partial: &Path, to: &Path) -> Result<Verified, BackupError> {
 fn put_in_place(partial: &Path, to: &Path) -> Result<(), BackupError> {
     let done = || {
         File::open(partial)?.sync_all()?;
-        // Never over a file that came meanwhile.
-        fs::hard_link(partial, to)?;
-        fs::remove_file(partial)?;
+        rename_to_new(partial, to)?;
         let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     };
@@ -261,6 +261,14 @@ fn put_in_place(partial: &Path, to: &Path) -> Result<(), BackupError> {
         io::ErrorKind::AlreadyExists => BackupError::Exists(to.display().to_string()),
         _ => io_failed(to, &error),
     })
+}
+
+/// Never over a file that came meanwhile, where the file system can promise that.
+fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if !to.exists() => fs::rename(from, to),
+        other => Ok(other?),
+    }
 }
 
 fn has_log(dir: &Path) -> io::Result<bool> {

@@ -154,9 +154,13 @@ impl Shared {
         Ok(state.applied)
     }
 
+    /// A job that nobody will do any more is dropped at once, which tells who waits for it.
     pub(crate) fn ask_for_backup(&self, job: BackupJob) {
-        self.lock().backups.push(job);
-        self.work.notify_one();
+        let mut state = self.lock();
+        if !state.ending && state.broken.is_none() {
+            state.backups.push(job);
+            self.work.notify_one();
+        }
     }
 
     /// Asks the applier to look for room soon.
@@ -271,7 +275,10 @@ impl Shared {
     }
 
     pub(crate) fn break_for_ever(&self, why: String) {
-        self.lock().broken = Some(why);
+        let mut state = self.lock();
+        state.broken = Some(why);
+        state.backups.clear();
+        drop(state);
         self.done.notify_all();
     }
 

@@ -137,3 +137,12 @@ fn an_instance_that_still_runs_on_the_restored_folder_is_fenced() {
     restore(&file, &from, &mut |_| {}).unwrap();
     assert!(matches!(old.commit(&Batch::default()), Err(CommitError::Fenced { .. })));
 }
+
+#[test]
+fn a_backup_of_a_closed_store_ends_with_that_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let backups = SqliteStore::open(&dir.path().join("from"), &options()).unwrap().backups();
+    let file = dir.path().join("backup.db");
+    assert!(matches!(backups.backup(&file, &mut |_| {}), Err(BackupError::Ended)));
+    assert_eq!(names(dir.path()), ["from"]);
+}
