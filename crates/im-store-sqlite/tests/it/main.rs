@@ -8,3 +8,4 @@ mod crashes;
 mod disk;
 mod full;
 mod opening;
+mod readers;
