@@ -50,13 +50,17 @@ pub(crate) struct Committer<S> {
 impl<S: Store> Committer<S> {
     /// Runs until the last batch or until the store fails.
     pub(crate) async fn run(mut self) -> Result<(), Died> {
+        // Kept across batches: refusals write nothing, and a stream of them must not put the look off for ever.
+        let mut look_for_room = tokio::time::interval(ROOM_PAUSE);
+        look_for_room.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let commit = tokio::select! {
-                commit = self.commits.recv() => commit,
-                () = tokio::time::sleep(ROOM_PAUSE), if self.room == Room::Scarce => {
+                biased;
+                _ = look_for_room.tick(), if self.room == Room::Scarce => {
                     self.commit(&Batch::default()).await?;
                     continue;
                 }
+                commit = self.commits.recv() => commit,
             };
             let Some(Commit { output, last }) = commit else { return Ok(()) };
             let batch = Batch { writes: output.writes };

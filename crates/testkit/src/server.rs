@@ -58,12 +58,14 @@ pub struct Setup {
     pub archive: bool,
     /// Whether limits that would throttle a bench are lifted; the peers' always are.
     pub limits_lifted: bool,
+    /// Folder for the server's directory; the system's for temporary files when absent.
+    pub folder: Option<PathBuf>,
 }
 
 impl Setup {
     /// With archive, as its users run it.
     pub fn new(kind: Kind, accounts: Vec<String>) -> Self {
-        Self { kind, accounts, archive: true, limits_lifted: false }
+        Self { kind, accounts, archive: true, limits_lifted: false, folder: None }
     }
     /// The same without the limits that would throttle a bench.
     #[must_use]
@@ -99,7 +101,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 impl Server {
     /// Prepares a directory with configuration, certificate and accounts, and starts it.
     pub fn start(setup: &Setup) -> Result<Self> {
-        let dir = tempfile::Builder::new().prefix("steadfast-test-").tempdir()?;
+        let folder = setup.folder.clone().unwrap_or_else(std::env::temp_dir);
+        let dir = tempfile::Builder::new().prefix("steadfast-test-").tempdir_in(folder)?;
         let plain = SocketAddr::from(([127, 0, 0, 1], free_port()?));
         let tls = SocketAddr::from(([127, 0, 0, 1], free_port()?));
         write_certificate(dir.path())?;

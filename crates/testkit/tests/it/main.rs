@@ -3,4 +3,5 @@
 //! They need the `steadfast` binary: `cargo xtask test` builds it and says where it is; by hand, `cargo build -p steadfast`.
 
 mod faults;
+mod full_disk;
 mod scenarios;
