@@ -157,7 +157,7 @@ impl State {
         });
         let account = Account::new(id, jid.clone(), credentials);
         self.accounts.insert(jid.clone(), Slot::Loaded(Box::new(account)));
-        self.unused.push_back(jid);
+        self.unused.put(&jid);
     }
 
     /// Replaces credentials and ends the account's sessions but `keep`; false when there is no such account.
@@ -186,7 +186,7 @@ impl State {
         crate::features::roster::account_removed(self, jid);
         self.write(Write::AccountRemove { account: id });
         self.accounts.insert(jid.clone(), Slot::Absent);
-        self.unused.push_back(jid.clone());
+        self.unused.put(jid);
         true
     }
 

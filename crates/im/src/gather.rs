@@ -90,8 +90,8 @@ pub(crate) struct Gathering {
     reads: HashMap<Ticket, Purpose>,
     /// How much waiting work needs each account.
     pins: HashMap<BareJid, u32>,
-    /// Accounts that have a session whose queue is being routed again: they stay in memory.
-    pub(crate) ending: Vec<BareJid>,
+    /// Accounts that have sessions whose queues are being routed again, and how many: they stay in memory.
+    pub(crate) ending: HashMap<BareJid, u32>,
 }
 
 impl Gathering {
@@ -239,7 +239,7 @@ impl State {
         match slot {
             Some(slot) => {
                 self.accounts.insert(jid.clone(), slot);
-                self.unused.push_back(jid.clone());
+                self.unused.put(&jid);
             }
             None => {
                 self.accounts.remove(&jid);

@@ -28,6 +28,7 @@ mod stanza;
 mod state;
 mod throttle;
 mod timers;
+mod unused;
 mod wire;
 
 pub use admin::{AdminRefused, AdminReply, AdminRequest};

@@ -428,7 +428,7 @@ impl State {
         self.leave_account(id, jid.bare());
         crate::features::last::session_ended(self, jid.bare());
         self.mark_end(id, jid.bare());
-        self.gathering.ending.push(jid.bare().clone());
+        *self.gathering.ending.entry(jid.bare().clone()).or_default() += 1;
         self.route_left_over(id, jid.bare());
     }
 
@@ -448,7 +448,7 @@ impl State {
         let Some(Slot::Loaded(account)) = self.accounts.get_mut(jid) else { return };
         account.sessions.retain(|other| *other != id);
         if account.sessions.is_empty() {
-            self.unused.push_back(jid.clone());
+            self.unused.put(jid);
         }
     }
 
@@ -463,8 +463,11 @@ impl State {
 
     fn forget_session(&mut self, id: SessionId, account: &BareJid) {
         self.sessions.remove(&id);
-        if let Some(at) = self.gathering.ending.iter().position(|jid| jid == account) {
-            self.gathering.ending.swap_remove(at);
+        if let Some(sessions) = self.gathering.ending.get_mut(account) {
+            *sessions -= 1;
+            if *sessions == 0 {
+                self.gathering.ending.remove(account);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use crate::output::{Counters, Effect, Output, Report};
 use crate::session::{Dirty, Session};
 use crate::throttle::Throttle;
 use crate::timers::Timers;
+use crate::unused::Unused;
 use bytes::Bytes;
 use hashbrown::HashMap;
 use im_store::{AccountId, ItemKind, Query, Room, SessionId, StanzaId, Write};
@@ -33,8 +34,8 @@ pub(crate) struct State {
     pub(crate) conns: HashMap<ConnId, Connection>,
     pub(crate) sessions: HashMap<SessionId, Box<Session>>,
     pub(crate) accounts: HashMap<BareJid, Slot>,
-    /// Accounts loaded without sessions, the longest unused first; entries may be out of date.
-    pub(crate) unused: VecDeque<BareJid>,
+    /// Accounts that may be without sessions.
+    pub(crate) unused: Unused,
     pub(crate) gathering: Gathering,
     pub(crate) timers: Timers,
     pub(crate) throttle: Throttle,
@@ -98,7 +99,7 @@ impl State {
             conns: HashMap::new(),
             sessions: HashMap::new(),
             accounts: HashMap::new(),
-            unused: VecDeque::new(),
+            unused: Unused::default(),
             gathering: Gathering::default(),
             timers: Timers::default(),
             throttle,
@@ -275,24 +276,22 @@ impl State {
     pub(crate) fn forget_unused_accounts(&mut self) {
         let excess = self.unused.len().saturating_sub(self.options.accounts_cached_max);
         for _ in 0..excess {
-            let Some(jid) = self.unused.pop_front() else { break };
-            if self.gathering.is_pinned(&jid) {
-                self.unused.push_back(jid);
-                continue;
-            }
+            let Some(jid) = self.unused.take() else { break };
             let is_unused = match self.accounts.get(&jid) {
                 Some(Slot::Absent) => true,
                 Some(Slot::Loaded(account)) => account.sessions.is_empty(),
                 Some(Slot::Loading) | None => false,
             };
-            if is_unused && !self.has_ending_session(&jid) {
+            if is_unused && (self.gathering.is_pinned(&jid) || self.has_ending_session(&jid)) {
+                self.unused.put(&jid);
+            } else if is_unused {
                 self.accounts.remove(&jid);
             }
         }
     }
 
     fn has_ending_session(&self, jid: &BareJid) -> bool {
-        self.gathering.ending.contains(jid)
+        self.gathering.ending.contains_key(jid)
     }
 
     /// Current sizes and totals.
