@@ -272,17 +272,34 @@ fn replay(
         size += payload.len();
         group.push(payload.to_vec());
         if size >= REPLAY_BYTES {
-            tables.apply(connection, group.iter().map(Vec::as_slice), lsn)?;
+            apply(connection, tables, &group, lsn)?;
             group.clear();
             size = 0;
         }
         Ok::<_, Failure>(())
     })?;
     if !group.is_empty() {
-        tables.apply(connection, group.iter().map(Vec::as_slice), last)?;
+        apply(connection, tables, &group, last)?;
     }
     if last > applied {
         tracing::info!(records = last - applied, "the redo log was replayed");
     }
     Ok(last)
+}
+
+/// Applies a group. Where there is little room, the write-ahead log is emptied first.
+fn apply(
+    connection: &Connection,
+    tables: &mut Tables,
+    group: &[Vec<u8>],
+    lsn: u64,
+) -> Result<(), ApplyError> {
+    let payloads = || group.iter().map(Vec::as_slice);
+    match tables.apply(connection, payloads(), lsn) {
+        Err(ApplyError::Later(_)) => {
+            tables.checkpoint(connection, CheckpointMode::Truncate)?;
+            tables.apply(connection, payloads(), lsn)
+        }
+        applied => applied,
+    }
 }
