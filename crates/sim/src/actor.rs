@@ -49,8 +49,6 @@ pub(crate) struct Actor {
     /// Messages sent without stream management and not confirmed; the number of the ping that will confirm them.
     pub(crate) unconfirmed: Vec<(MessageId, u64)>,
     pub(crate) pings: u64,
-    /// Full JIDs seen as available.
-    pub(crate) said: u64,
 }
 
 /// What a client learned from something it heard.
@@ -108,7 +106,6 @@ impl Actor {
             jid: String::new(),
             unconfirmed: Vec::new(),
             pings: 0,
-            said: 0,
         }
     }
 

@@ -23,11 +23,6 @@ impl Dice {
         self.0.next_u32() % 1000 < n
     }
 
-    /// One of a list.
-    pub(crate) fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
-        &list[self.below(list.len())]
-    }
-
     /// 32 bytes for a core.
     pub(crate) fn seed(&mut self) -> [u8; 32] {
         let mut seed = [0; 32];
