@@ -30,7 +30,7 @@ fn names(dir: &Path) -> Vec<String> {
 
 #[test]
 fn a_backup_holds_what_was_committed_before_and_restores_to_it() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::folder();
     let (from, to) = (dir.path().join("from"), dir.path().join("to"));
     let file = dir.path().join("backup.db");
     let mut universe = Universe::new(3);
@@ -51,7 +51,7 @@ fn a_backup_holds_what_was_committed_before_and_restores_to_it() {
 
 #[test]
 fn commits_go_on_during_a_backup_and_it_is_whole() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::folder();
     let file = dir.path().join("backup.db");
     let mut store = SqliteStore::open(&dir.path().join("from"), &options()).unwrap();
     // Some thousand pages, so that the copy takes several steps.
@@ -86,7 +86,7 @@ fn commits_go_on_during_a_backup_and_it_is_whole() {
 
 #[test]
 fn nothing_is_ever_written_over() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::folder();
     let from = dir.path().join("from");
     let file = dir.path().join("backup.db");
     let store = SqliteStore::open(&from, &options()).unwrap();
@@ -102,7 +102,7 @@ fn nothing_is_ever_written_over() {
 
 #[test]
 fn a_file_that_is_no_whole_backup_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::folder();
     let file = dir.path().join("backup.db");
     let mut store = SqliteStore::open(&dir.path().join("from"), &options()).unwrap();
     let mut model = MemoryStore::open(&MemoryDisk::new()).unwrap();
@@ -126,7 +126,7 @@ fn a_file_that_is_no_whole_backup_is_refused() {
 
 #[test]
 fn an_instance_that_still_runs_on_the_restored_folder_is_fenced() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::folder();
     let (from, file) = (dir.path().join("from"), dir.path().join("backup.db"));
     let shared = Options { may_be_shared: true, ..options() };
     let mut old = SqliteStore::open(&from, &shared).unwrap();
@@ -140,7 +140,7 @@ fn an_instance_that_still_runs_on_the_restored_folder_is_fenced() {
 
 #[test]
 fn a_backup_of_a_closed_store_ends_with_that_reason() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::folder();
     let backups = SqliteStore::open(&dir.path().join("from"), &options()).unwrap().backups();
     let file = dir.path().join("backup.db");
     assert!(matches!(backups.backup(&file, &mut |_| {}), Err(BackupError::Ended)));

@@ -19,7 +19,7 @@ impl InFolder {
             may_be_shared: true,
             ..Options::default()
         };
-        Self { dir: tempfile::tempdir().unwrap(), options }
+        Self { dir: crate::folder(), options }
     }
 }
 

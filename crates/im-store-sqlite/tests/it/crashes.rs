@@ -55,7 +55,7 @@ struct World {
 impl World {
     fn new(seed: u64) -> Self {
         Self {
-            dir: tempfile::tempdir().unwrap(),
+            dir: crate::folder(),
             disk: SimDisk::new(seed),
             model: MemoryStore::open(&MemoryDisk::new()).unwrap(),
             universe: Universe::new(seed),
@@ -107,7 +107,7 @@ impl World {
     fn fall(&mut self, _holder: &Connection) {
         let power = self.universe.below(3) > 0;
         self.disk = if power { self.disk.after_power_cut() } else { self.disk.after_kill() };
-        let copy = tempfile::tempdir().unwrap();
+        let copy = crate::folder();
         for name in ["store.db", "store.db-wal", "epoch"] {
             // Nothing of the write-ahead log is synced between checkpoints: all of it may be gone.
             let lost = power && name == "store.db-wal" && self.universe.below(2) == 0;

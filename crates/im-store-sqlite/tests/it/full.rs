@@ -60,7 +60,7 @@ fn fill(store: &mut SqliteStore, from: u64) -> u64 {
 
 #[test]
 fn a_log_that_cannot_grow_warns_then_refuses_and_goes_on_when_there_is_room() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::folder();
     let disk = SimDisk::new(1);
     disk.set_capacity(5 * SEGMENT);
     let mut store = SqliteStore::open_on(dir.path(), Arc::new(disk.clone()), &options()).unwrap();
@@ -88,7 +88,7 @@ fn a_log_that_cannot_grow_warns_then_refuses_and_goes_on_when_there_is_room() {
 
 #[test]
 fn segments_that_only_wait_for_the_applier_are_no_reason_to_refuse() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::folder();
     let disk = SimDisk::new(1);
     disk.set_capacity(3 * SEGMENT);
     let mut store = SqliteStore::open_on(dir.path(), Arc::new(disk), &options()).unwrap();
@@ -100,7 +100,7 @@ fn segments_that_only_wait_for_the_applier_are_no_reason_to_refuse() {
 
 #[test]
 fn little_free_space_is_reported_and_its_end_too() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::folder();
     let disk = SimDisk::new(1);
     disk.set_capacity(20 * SEGMENT);
     let options = Options { reserve_bytes: 10 * SEGMENT, ..options() };

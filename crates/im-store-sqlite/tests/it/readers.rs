@@ -54,7 +54,7 @@ fn in_queue(reader: &mut SqliteReader) -> u64 {
 #[test]
 fn a_read_sees_every_batch_committed_before_it_began() {
     for interval in [Duration::ZERO, Duration::from_secs(3600)] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::folder();
         let options = Options { apply_interval: interval, wal_pages_max: 64, ..Options::default() };
         let disk = Arc::new(SimDisk::new(1));
         let mut store = SqliteStore::open_on(dir.path(), disk, &options).unwrap();
