@@ -3,13 +3,16 @@
 //!
 //! Facts go in ([`Input`]), two lists come out ([`Output`]): *writes*, which the shell makes durable in one transaction,
 //! and *effects*, which it carries out afterwards, in order (`docs/decisions/0004`). Reading order for newcomers:
-//! [`core`](mod@core), `connection`, `session`, `gather`, `pipeline`, `features`.
+//! [`core`](mod@core), `connection`, `session`, `elements`, `gather`, `pipeline`, `features`.
 
 mod account;
 mod admin;
+mod bind;
 mod connection;
 pub mod core;
 mod datetime;
+mod elements;
+mod ending;
 mod entropy;
 pub mod features;
 mod gather;

@@ -1,5 +1,5 @@
 //! Client State Indication (XEP-0352), as far as it is told. A client that says nobody is looking is noted in
-//! `resume.rs`; what may wait then is held back by `routing.rs`, by the urgency that each stanza was given where it was
+//! `elements.rs`; what may wait then is held back by `routing.rs`, by the urgency that each stanza was given where it was
 //! decided (`queue::Urgency`).
 
 use super::{Feature, Specification};
