@@ -89,7 +89,9 @@ fn tests() -> Result<()> {
         Some(small) => {
             command.env("STEADFAST_SMALL_FS", &small.0);
         }
-        None => println!("cannot mount a small file system (only root can): the full-disk tests on a real one do nothing"),
+        None => println!(
+            "cannot mount a small file system (only root can): the full-disk tests on a real one do nothing"
+        ),
     }
     run_step(command)
 }

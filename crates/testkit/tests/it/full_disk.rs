@@ -17,7 +17,9 @@ const MESSAGES_MAX: u64 = 10_000;
 #[test]
 fn a_full_disk_refuses_keeps_and_recovers() -> Result<()> {
     let Some(folder) = std::env::var_os("STEADFAST_SMALL_FS").map(PathBuf::from) else {
-        eprintln!("not run: STEADFAST_SMALL_FS names no small file system; cargo xtask test mounts one as root");
+        eprintln!(
+            "not run: STEADFAST_SMALL_FS names no small file system; cargo xtask test mounts one as root"
+        );
         return Ok(());
     };
     let users = vec!["romeo".to_owned(), "juliet".to_owned()];
@@ -31,7 +33,8 @@ fn a_full_disk_refuses_keeps_and_recovers() -> Result<()> {
 
     ensure!(server.is_running(), "the full disk ended the server:\n{}", server.log_tail());
     let recovered = runtime.block_on(write_until_taken(&server));
-    recovered.with_context(|| format!("{accepted} taken\n--- server ---\n{}", server.log_tail()))?;
+    recovered
+        .with_context(|| format!("{accepted} taken\n--- server ---\n{}", server.log_tail()))?;
     server.kill()?;
     server.restart()?;
     let kept = runtime.block_on(read_all(&server))?;
@@ -41,7 +44,9 @@ fn a_full_disk_refuses_keeps_and_recovers() -> Result<()> {
 
 fn message(number: u64) -> String {
     let body = "x".repeat(BODY_BYTES);
-    format!("<message to='juliet@localhost' type='chat' id='n{number}'><body>{body}</body></message>")
+    format!(
+        "<message to='juliet@localhost' type='chat' id='n{number}'><body>{body}</body></message>"
+    )
 }
 
 async fn romeo(server: &Server) -> Result<Client> {
