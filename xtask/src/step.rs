@@ -60,7 +60,7 @@ pub(crate) fn has_program(name: &str) -> bool {
 
 /// Builds what process tests run; gives the paths of `steadfast` and of the binaries of testkit.
 pub(crate) fn build_binaries(release: bool) -> Result<Binaries> {
-    let mut args = vec!["build", "-p", "steadfast", "-p", "testkit", "--bins"];
+    let mut args = vec!["build", "--locked", "-p", "steadfast", "-p", "testkit", "--bins"];
     if release {
         args.push("--release");
     }

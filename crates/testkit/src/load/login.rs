@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Logins under way at any time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 32;
 /// Accounts taken in turn by each.
-const ACCOUNTS_EACH: usize = 8;
+const ACCOUNTS_EACH: usize = 4;
 
 /// One run on a fresh server.
 pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
