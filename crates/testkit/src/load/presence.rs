@@ -2,7 +2,7 @@
 
 use super::lean::Lean;
 use super::{Meter, Row, Size, TRANSPORTS, end, log_in_all, runtime};
-use crate::client::subscribe;
+use crate::client::Client;
 use crate::server::{Kind, Server, Setup};
 use crate::transport::Security;
 use anyhow::Result;
@@ -29,10 +29,8 @@ fn one(kind: Kind, name: &str, security: Security, size: &Size) -> Result<Row> {
         for client in contacts.iter_mut().chain(&mut stars) {
             client.come_online().await?;
         }
-        for contact in &mut contacts {
-            for star in &mut stars {
-                subscribe(contact, star).await?;
-            }
+        for star in &mut stars {
+            subscribe_all(&mut contacts, star).await?;
         }
         let delivered = Arc::new(AtomicU64::new(0));
         let stop = Arc::new(AtomicBool::new(false));
@@ -63,6 +61,30 @@ fn one(kind: Kind, name: &str, security: Security, size: &Size) -> Result<Row> {
         let values = vec![in_all as f64 / cpu, in_time as f64 / wall];
         Ok(Row::new(name, values))
     })
+}
+
+/// All at once: one after the other would wait for a delayed TCP acknowledgement at every step of some servers.
+async fn subscribe_all(contacts: &mut [Client], star: &mut Client) -> Result<()> {
+    let granting = star.bare().to_owned();
+    for contact in &mut *contacts {
+        contact.send(&format!("<presence type='subscribe' to='{granting}'/>")).await?;
+    }
+    for contact in &mut *contacts {
+        let asking = contact.bare();
+        star.expect("subscription request", |e| {
+            e.attr("type") == Some("subscribe") && e.attr("from") == Some(asking)
+        })
+        .await?;
+        star.send(&format!("<presence type='subscribed' to='{asking}'/>")).await?;
+    }
+    for contact in contacts {
+        contact
+            .expect("subscription", |e| {
+                e.attr("type") == Some("subscribed") && e.attr("from") == Some(&granting)
+            })
+            .await?;
+    }
+    Ok(())
 }
 
 /// Changes its presence, and asks the server something after each change to know that it has been handled.
