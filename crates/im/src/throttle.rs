@@ -22,7 +22,8 @@ struct Failures<K> {
 impl<K: Hash + Eq + Clone> Failures<K> {
     fn may_try(&self, now: Duration, key: &K) -> bool {
         let Some(clear_at) = self.clear_at.get(key) else { return true };
-        clear_at.saturating_sub(now) < self.forgiven_after * self.limit
+        // What is forgiven in part still counts.
+        clear_at.saturating_sub(now) <= self.forgiven_after * self.limit.saturating_sub(1)
     }
 
     fn add(&mut self, now: Duration, key: &K) {
@@ -137,6 +138,7 @@ mod tests {
             t.failed(secs(0), a, None);
         }
         assert!(!t.may_try(secs(0), a, None));
+        assert!(!t.may_try(secs(29), a, None));
         assert!(t.may_try(secs(31), a, None));
         assert!(t.may_try(secs(0), "192.0.2.2".parse().unwrap(), None));
     }
