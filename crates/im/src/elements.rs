@@ -6,9 +6,13 @@ use crate::state::State;
 use crate::timers::Timer;
 use bytes::Bytes;
 use im_store::SessionId;
+use std::time::Duration;
 use xmpp::ns;
 use xmpp::stream_error::{StreamCondition, StreamError};
 use xmpp::xml::Element;
+
+/// Shortest time for which a client that sends too fast is not heard; shorter ones would be timers for nothing.
+const PAUSE_MIN: Duration = Duration::from_millis(20);
 
 impl State {
     /// A top-level element of a bound session arrived; it waits if one before it does.
@@ -89,19 +93,28 @@ impl State {
         let now = self.now.mono;
         let Some(session) = self.session_mut(id) else { return };
         let Some(conn) = session.conn() else { return };
-        let within = session.allowance.take(now, per_second, burst);
-        let was_paused = session.allowance.paused;
-        session.allowance.paused = !within;
-        if !within && !was_paused {
-            let pause = std::time::Duration::from_millis(100);
-            self.timers.set(now + pause, Timer::RateRefilled(id));
+        let wait = session.allowance.take(now, per_second, burst);
+        let was_paused = std::mem::replace(&mut session.allowance.paused, wait.is_some());
+        if let Some(wait) = wait
+            && !was_paused
+        {
+            self.timers.set(now + wait.max(PAUSE_MIN), Timer::RateRefilled(id));
         }
-        self.owe_credit(conn, within);
+        self.owe_credit(conn, wait.is_none());
     }
 
     /// When a session that sent too fast may be heard again.
     pub(crate) fn rate_refilled(&mut self, id: SessionId) {
+        let (per_second, burst) = (self.options.stanzas_per_second, self.options.stanzas_burst);
+        let now = self.now.mono;
         let Some(session) = self.session_mut(id) else { return };
+        if !session.allowance.paused {
+            return;
+        }
+        // What was on its way when it was stopped counts too.
+        if let Some(wait) = session.allowance.wait(now, per_second, burst) {
+            return self.timers.set(now + wait.max(PAUSE_MIN), Timer::RateRefilled(id));
+        }
         session.allowance.paused = false;
         if let Some(conn) = session.conn() {
             self.pay_credit(conn);

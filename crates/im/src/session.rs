@@ -123,7 +123,8 @@ pub(crate) struct Dirty {
 /// A token bucket over stanzas sent by the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allowance {
-    pub(crate) tokens: u32,
+    /// Below zero: what was on its way when the client was stopped, to be waited for.
+    pub(crate) tokens: i64,
     pub(crate) at: Duration,
     /// Whether the client is being kept waiting.
     pub(crate) paused: bool,
@@ -131,18 +132,35 @@ pub(crate) struct Allowance {
 
 impl Allowance {
     pub(crate) fn full(burst: u32, now: Duration) -> Self {
-        Self { tokens: burst, at: now, paused: false }
+        Self { tokens: i64::from(burst), at: now, paused: false }
     }
 
-    /// Takes one token; false when that was the last.
-    pub(crate) fn take(&mut self, now: Duration, per_second: u32, burst: u32) -> bool {
-        let earned = now.saturating_sub(self.at).as_millis() as u64 * u64::from(per_second) / 1000;
-        if earned > 0 {
-            self.tokens = (u64::from(self.tokens) + earned).min(u64::from(burst)) as u32;
-            self.at = now;
+    /// Takes one token; gives how long to wait for the next when that was the last.
+    pub(crate) fn take(&mut self, now: Duration, per_second: u32, burst: u32) -> Option<Duration> {
+        self.earn(now, per_second, burst);
+        self.tokens -= 1;
+        self.wait(now, per_second, burst)
+    }
+
+    /// How long to wait for a token; `None` when there is one.
+    pub(crate) fn wait(&mut self, now: Duration, per_second: u32, burst: u32) -> Option<Duration> {
+        self.earn(now, per_second, burst);
+        let missing = u64::try_from(1 - self.tokens).unwrap_or(0);
+        let rate = u64::from(per_second.max(1));
+        (missing > 0).then(|| Duration::from_micros(missing * 1_000_000 / rate))
+    }
+
+    fn earn(&mut self, now: Duration, per_second: u32, burst: u32) {
+        let (rate, burst) = (u64::from(per_second.max(1)), i64::from(burst));
+        let passed = now.saturating_sub(self.at).as_micros() as u64;
+        let earned = passed.saturating_mul(rate) / 1_000_000;
+        self.tokens = self.tokens.saturating_add(i64::try_from(earned).unwrap_or(i64::MAX));
+        if self.tokens >= burst {
+            (self.tokens, self.at) = (burst, now);
+        } else {
+            // What is left of a token is not lost.
+            self.at += Duration::from_micros(earned * 1_000_000 / rate);
         }
-        self.tokens = self.tokens.saturating_sub(1);
-        self.tokens > 0
     }
 }
 
@@ -282,4 +300,32 @@ fn decode_counters(counters: &[u8]) -> Option<(u32, u64)> {
     }
     let (_, mut d) = Decoder::new(counters)?;
     Some((d.number()? as u32, d.number()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_sends_a_burst_and_then_the_rate_whatever_it_has_on_its_way() {
+        for (per_second, on_its_way) in [(1, 32), (100, 32), (2_000, 32), (100, 0)] {
+            let burst = 50;
+            let mut allowance = Allowance::full(burst, Duration::ZERO);
+            let (mut now, mut sent) = (Duration::ZERO, 0_u64);
+            while now < Duration::from_secs(100) {
+                let wait = allowance.take(now, per_second, burst);
+                sent += 1;
+                if let Some(mut wait) = wait {
+                    for _ in 0..on_its_way {
+                        wait = allowance.take(now, per_second, burst).unwrap();
+                        sent += 1;
+                    }
+                    now += wait;
+                }
+            }
+            let allowed = u64::from(burst) + 100 * u64::from(per_second);
+            let most = allowed + on_its_way + 1;
+            assert!((allowed - 1..=most).contains(&sent), "{sent} of {allowed} at {per_second}");
+        }
+    }
 }
