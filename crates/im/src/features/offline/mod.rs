@@ -61,11 +61,14 @@ pub(crate) fn may_take(state: &State, message: &MessageInFlight<'_>) -> bool {
     has_room && is_worth_storing(message)
 }
 
-/// A stage: what is for a session that is still being given older messages lines up behind them.
+/// A stage: what is for a session that is still being given older messages, or for the account as a whole, lines up behind
+/// them.
 pub(crate) fn wait_for_hand_over(state: &mut State, message: &mut MessageInFlight<'_>) -> Flow {
-    let to = message.to().bare();
-    if let Some(hand_over) = state.account(to).and_then(|a| a.handing_over)
-        && message.way.sessions.contains(&hand_over.session)
+    let to = message.to();
+    let sessions = &message.way.sessions;
+    let is_for_account = !sessions.is_empty() && state.session_at(to).is_none();
+    if let Some(hand_over) = state.account(to.bare()).and_then(|a| a.handing_over)
+        && (is_for_account || sessions.contains(&hand_over.session))
         && may_take(state, message)
     {
         // Only there: others are given it together with that session, so that each can be told who else was.
