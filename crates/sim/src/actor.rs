@@ -49,6 +49,8 @@ pub(crate) struct Actor {
     /// Messages sent without stream management and not confirmed; the number of the ping that will confirm them.
     pub(crate) unconfirmed: Vec<(MessageId, u64)>,
     pub(crate) pings: u64,
+    /// It has ended its stream and waits for the connection to close.
+    pub(crate) leaves: bool,
 }
 
 /// What a client learned from something it heard.
@@ -106,6 +108,7 @@ impl Actor {
             jid: String::new(),
             unconfirmed: Vec::new(),
             pings: 0,
+            leaves: false,
         }
     }
 

@@ -44,6 +44,8 @@ pub(crate) struct Ledger {
     last_of: BTreeMap<(SessionKey, usize, bool), MessageId>,
     /// Messages sent before this time may reach an account out of order: a session of it ended with some left over.
     disorder_until: BTreeMap<usize, u64>,
+    /// Sessions of each account whose client has said that it leaves and whose connection is still there.
+    leaving: BTreeMap<usize, u32>,
     pub(crate) sent: u64,
     pub(crate) resumed: u64,
     pub(crate) crashes: u64,
@@ -88,6 +90,18 @@ impl Ledger {
         }
     }
 
+    /// A client says that it leaves: from some moment on, before its connection is closed, its session has ended.
+    pub(crate) fn session_leaves(&mut self, account: usize) {
+        *self.leaving.entry(account).or_default() += 1;
+    }
+
+    /// The connection of a client that said so is gone.
+    pub(crate) fn session_left(&mut self, account: usize) {
+        if let Some(leaving) = self.leaving.get_mut(&account) {
+            *leaving -= 1;
+        }
+    }
+
     /// A session of an account ended, maybe with messages left over.
     pub(crate) fn session_ended(&mut self, account: usize) {
         self.disorder_until.insert(account, self.sent);
@@ -121,7 +135,8 @@ impl Ledger {
         }
         let last = self.last_of.insert(stream, id).unwrap_or(0);
         let in_disorder = self.disorder_until.get(&account).copied().unwrap_or(0);
-        if last > id && id > in_disorder {
+        let is_leaving = self.leaving.get(&account).is_some_and(|leaving| *leaving > 0);
+        if last > id && id > in_disorder && !is_leaving {
             self.violate("order", format!("session {session} got {id} after {last}"));
         }
     }

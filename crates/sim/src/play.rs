@@ -179,6 +179,9 @@ fn act(world: &mut World) {
         _ => {
             // The client leaves in good order.
             world.actors[index].managed = None;
+            world.actors[index].leaves = true;
+            let account = world.actors[index].account;
+            world.ledger.session_leaves(account);
             world.say(index, crate::pipe::Said::End);
             let jid = world.actors[index].jid.clone();
             world.may_end.insert(jid);

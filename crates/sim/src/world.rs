@@ -338,7 +338,11 @@ impl World {
         let actor = &mut self.actors[index];
         actor.conn = None;
         actor.stage = Stage::Off;
-        if actor.managed.is_none() {
+        if std::mem::take(&mut actor.leaves) {
+            let account = actor.account;
+            self.ledger.session_left(account);
+        }
+        if self.actors[index].managed.is_none() {
             self.session_over(index);
         }
     }
