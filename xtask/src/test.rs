@@ -84,14 +84,18 @@ fn tests() -> Result<()> {
         cargo(&["test", "--workspace", "--locked", "--lib", "--bins", "--tests"])
     };
     command.env("STEADFAST_BIN", binaries.steadfast);
-    let small = SmallFs::mount();
-    match &small {
-        Some(small) => {
-            command.env("STEADFAST_SMALL_FS", &small.0);
+    // One for each test: what the first leaves behind would be missing for the second.
+    let mut mounted = Vec::new();
+    for name in ["STEADFAST_SMALL_FS", "STEADFAST_SMALL_FS_PROCESS"] {
+        match SmallFs::mount(name) {
+            Some(small) => {
+                command.env(name, &small.0);
+                mounted.push(small);
+            }
+            None => println!(
+                "cannot mount a small file system (only root can): the test of {name} does nothing"
+            ),
         }
-        None => println!(
-            "cannot mount a small file system (only root can): the full-disk tests on a real one do nothing"
-        ),
     }
     run_step(command)
 }
@@ -100,8 +104,8 @@ fn tests() -> Result<()> {
 struct SmallFs(PathBuf);
 
 impl SmallFs {
-    fn mount() -> Option<Self> {
-        let dir = target().join("small-fs");
+    fn mount(name: &str) -> Option<Self> {
+        let dir = target().join("small-fs").join(name);
         std::fs::create_dir_all(&dir).ok()?;
         let path = dir.to_string_lossy().into_owned();
         let mount = ["-t", "tmpfs", "-o", "size=64m", "steadfast-tests", &path];

@@ -1,6 +1,6 @@
 //! A disk that fills up under a real process: it refuses, keeps what it has, and goes on when there is room.
 //!
-//! `cargo xtask test` mounts a small file system for this, when it is root, and names it in `STEADFAST_SMALL_FS`.
+//! `cargo xtask test` mounts a small file system for this, when it is root, and names it in `STEADFAST_SMALL_FS_PROCESS`.
 
 use anyhow::{Context, Result, ensure};
 use std::io::Write as _;
@@ -16,9 +16,9 @@ const MESSAGES_MAX: u64 = 10_000;
 
 #[test]
 fn a_full_disk_refuses_keeps_and_recovers() -> Result<()> {
-    let Some(folder) = std::env::var_os("STEADFAST_SMALL_FS").map(PathBuf::from) else {
+    let Some(folder) = std::env::var_os("STEADFAST_SMALL_FS_PROCESS").map(PathBuf::from) else {
         eprintln!(
-            "not run: STEADFAST_SMALL_FS names no small file system; cargo xtask test mounts one as root"
+            "not run: STEADFAST_SMALL_FS_PROCESS names no small file system; cargo xtask test mounts one as root"
         );
         return Ok(());
     };
