@@ -12,7 +12,8 @@ const WANTED: usize = 400;
 
 #[test]
 fn without_descriptors_for_strangers_sessions_and_monitoring_go_on() {
-    let mut service = Service::start(Plan { open_files: Some(FILES), ..Plan::with("") });
+    let mut service =
+        Service::start(Plan { shell: Some(format!("ulimit -n {FILES}")), ..Plan::with("") });
     let mut romeo = Raw::online(&service, Door::Direct, "romeo", "orchard");
     let address = service.address(Door::StartTls);
     let strangers: Vec<TcpStream> =
@@ -49,6 +50,16 @@ fn a_probe_is_answered_while_a_neighbour_takes_the_whole_processor() {
         let said = String::from_utf8_lossy(&probed.stderr).into_owned();
         assert!(probed.status.success(), "{said}");
     });
+}
+
+#[test]
+fn a_log_that_cannot_be_written_stops_nobody() {
+    let shell = Some("exec 2>/dev/full".to_owned());
+    let mut service = Service::start(Plan { shell, ..Plan::with("[log]\nlevel = \"trace\"") });
+    let mut romeo = Raw::online(&service, Door::Direct, "romeo", "orchard");
+    Raw::connect(&service, Door::Open).say("garbage");
+    romeo.sync();
+    assert!(service.is_running());
 }
 
 /// There is no way to make the program panic from outside, and there must not be one. So this looks at the two places that

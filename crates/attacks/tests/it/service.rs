@@ -52,8 +52,8 @@ pub(crate) struct Plan {
     pub(crate) toml: &'static str,
     /// Where the data lies; in its own folder when absent.
     pub(crate) data: Option<PathBuf>,
-    /// Limit on open files.
-    pub(crate) open_files: Option<u32>,
+    /// What a shell does before it becomes the service, for instance `ulimit -n 256`.
+    pub(crate) shell: Option<String>,
 }
 
 impl Plan {
@@ -218,9 +218,9 @@ fn command(dir: &TempDir, arguments: &[&str]) -> Command {
 
 fn run(dir: &TempDir, ip: Ipv4Addr, plan: &Plan) -> Process {
     let mut serve = command(dir, &["serve"]);
-    if let Some(files) = plan.open_files {
+    if let Some(first) = &plan.shell {
         let mut shell = Command::new("sh");
-        shell.arg("-c").arg(format!("ulimit -n {files} && exec \"$0\" \"$@\""));
+        shell.arg("-c").arg(format!("{first} && exec \"$0\" \"$@\""));
         shell.arg(serve.get_program()).args(serve.get_args()).current_dir(dir.path());
         serve = shell;
     }
