@@ -9,9 +9,10 @@ use crate::transport::{Endpoint, Security};
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Domain of every server under test.
@@ -121,10 +122,12 @@ impl Server {
     pub fn restart(&mut self) -> Result<()> {
         ensure!(self.process.is_none(), "{} runs already", self.kind.name());
         let place = Place { dir: self.dir.path(), plain: self.plain, tls: self.tls };
+        let mut readiness = None;
         let command = match self.kind {
             Kind::Steadfast => {
                 let mut command = Command::new(steadfast_binary()?);
                 command.arg("serve").arg("--config").arg(place.dir.join("steadfast.toml"));
+                readiness = Some(Readiness::ask(&mut command, place.dir)?);
                 command
             }
             Kind::Prosody => peers::prosody_command(&place),
@@ -133,6 +136,9 @@ impl Server {
         let mut process = Process::start(command, &self.dir.path().join("output.log"))?;
         if self.kind == Kind::Ejabberd {
             peers::wait_for_ejabberd(&place, &mut process, START_LIMIT)?;
+        }
+        if let Some(readiness) = readiness {
+            readiness.wait(&mut process, START_LIMIT)?;
         }
         process.wait_until_listening(self.plain, START_LIMIT)?;
         process.wait_until_listening(self.tls, START_LIMIT)?;
@@ -187,6 +193,33 @@ impl Server {
     /// The last lines it wrote.
     pub fn log_tail(&self) -> String {
         self.process.as_ref().map(Process::log_tail).unwrap_or_default()
+    }
+}
+
+/// Where a server of ours says that it is ready, as it says it to systemd (sd_notify(3)).
+struct Readiness(UnixDatagram);
+
+impl Readiness {
+    fn ask(command: &mut Command, dir: &Path) -> Result<Self> {
+        let path = dir.join("notify.sock");
+        let _ = std::fs::remove_file(&path);
+        let socket = UnixDatagram::bind(&path)?;
+        socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+        command.env("NOTIFY_SOCKET", path);
+        Ok(Self(socket))
+    }
+    fn wait(&self, process: &mut Process, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        let mut buffer = [0; 1024];
+        loop {
+            if let Ok(count) = self.0.recv(&mut buffer)
+                && String::from_utf8_lossy(&buffer[..count]).lines().any(|l| l == "READY=1")
+            {
+                return Ok(());
+            }
+            ensure!(process.is_running(), "it ended before it was ready\n{}", process.log_tail());
+            ensure!(Instant::now() < deadline, "not ready after {limit:?}\n{}", process.log_tail());
+        }
     }
 }
 
