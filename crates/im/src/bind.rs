@@ -61,7 +61,6 @@ impl State {
         if let Some(account) = self.account_mut(full.bare()) {
             account.sessions.push(id);
         }
-        self.touch(id, |dirty| dirty.state = true);
         id
     }
 

@@ -96,7 +96,9 @@ impl State {
         if self.session(id).is_some_and(|s| s.queue.has_left_over()) {
             self.submit(Work::End { session: id, account: account.clone() });
         } else {
-            self.write(Write::SessionRemove { session: id });
+            if self.session(id).is_some_and(|session| session.stored) {
+                self.write(Write::SessionRemove { session: id });
+            }
             self.forget_session(id, account);
         }
     }

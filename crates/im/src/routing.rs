@@ -63,6 +63,9 @@ impl State {
         let forgotten = self.has_fault(PlantedFault::QueueNotStored);
         let Some(session) = self.session_mut(id) else { return };
         let seq = session.queue.append(lasting);
+        if !std::mem::replace(&mut session.stored, true) {
+            self.touch(id, |dirty| dirty.state = true);
+        }
         if forgotten && seq % 5 == 0 {
             return;
         }

@@ -89,6 +89,9 @@ pub(crate) struct Session {
     pub(crate) directed: Directed,
     /// Carbons are wanted (XEP-0280).
     pub(crate) carbons: bool,
+    /// Whether the store knows of it. It need not as long as there is nothing to go on with: no stream management, no
+    /// presence that others saw, nothing in its queue.
+    pub(crate) stored: bool,
     /// Present while *Ending*.
     pub(crate) end: Option<Box<End>>,
     /// The roster was asked for, so pushes are wanted (RFC 6121 §2.1.6).
@@ -264,6 +267,7 @@ impl Session {
         session.directed = directed?;
         session.carbons = flags & FLAG_CARBONS != 0;
         session.end = end;
+        session.stored = true;
         session.roster_interest = flags & FLAG_ROSTER != 0;
         session.blocking_interest = flags & FLAG_BLOCKING != 0;
         Some(session)
@@ -279,6 +283,7 @@ impl Session {
             presence: None,
             directed: Vec::new(),
             carbons: false,
+            stored: false,
             end: None,
             roster_interest: false,
             blocking_interest: false,

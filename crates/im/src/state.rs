@@ -258,6 +258,7 @@ impl State {
                 _ => continue,
             };
             if dirty.state {
+                session.stored = true;
                 let state = session.encode_state();
                 self.out.writes.push(Write::SessionPut { session: id, account, state });
             }
