@@ -41,8 +41,6 @@ storage = "{storage}"
 sql = {{ driver = "SQLite3"; database = "prosody.sqlite" }}
 default_archive_policy = true
 storage_archive_item_limit = 100000000
-smacks_max_queue_size = 100000
-smacks_max_hibernated_sessions = 100
 limits = {{ }}
 statistics = nil
 ssl = {{ key = "{dir}/key.pem"; certificate = "{dir}/cert.pem" }}
