@@ -55,6 +55,7 @@ macro_rules! conformance_tests {
             an_archive_is_counted_without_the_bounds_of_the_page
             an_unknown_bound_is_reported_missing
             archived_stanzas_are_read_by_id_in_the_order_asked
+            a_page_of_long_stanzas_ends_where_its_bytes_are_used_up
             an_archive_entry_may_come_in_a_later_batch_than_its_stanza
             offline_stanzas_are_paged_and_tell_whether_they_are_archived
             trimmed_offline_stanzas_are_gone_and_the_archive_is_not

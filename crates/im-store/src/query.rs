@@ -18,7 +18,7 @@ pub enum Query {
         /// Key within the kind.
         key: Box<str>,
     },
-    /// A page of an account's archive.
+    /// A page of an account's archive, of about [`Query::ARCHIVE_PAGE_BYTES_MAX`] at most.
     Archive {
         /// Owner.
         account: AccountId,
@@ -32,7 +32,7 @@ pub enum Query {
         count: bool,
     },
     /// Stanzas with these ids in an account's archive, in the order asked; a missing one ends the query with
-    /// [`ArchivePage::missing`].
+    /// [`ArchivePage::missing`], and no more is read than of a page.
     ArchiveIds {
         /// Owner.
         account: AccountId,
@@ -71,6 +71,22 @@ pub enum Query {
 impl Query {
     /// Most ids in one [`Query::ArchiveIds`].
     pub const ARCHIVE_IDS_MAX: usize = 256;
+    /// Bytes of stanzas in one page of an archive; a page has at least one stanza, if there is any.
+    pub const ARCHIVE_PAGE_BYTES_MAX: usize = 1024 * 1024;
+}
+
+impl ArchivePage {
+    /// Adds a stanza that was read; false, and nothing added, when the page is full. Stores read no further then, so that
+    /// nobody makes them hold more than a page (attack row 32).
+    pub fn take(&mut self, stanza: ArchivedStanza, bytes: &mut usize) -> bool {
+        *bytes += stanza.bytes.len();
+        if *bytes > Query::ARCHIVE_PAGE_BYTES_MAX && !self.stanzas.is_empty() {
+            self.complete = false;
+            return false;
+        }
+        self.stanzas.push(stanza);
+        true
+    }
 }
 
 /// Which stanzas of an archive (XEP-0313 §4).

@@ -79,8 +79,7 @@ pub(super) fn page(
         }
     }
     let matching = Clause::of(asked.account, filter);
-    let (stanzas, complete) = stanzas(connection, matching.clone(), filter, asked)?;
-    let mut found = ArchivePage { stanzas, complete, ..ArchivePage::default() };
+    let mut found = stanzas(connection, matching.clone(), filter, asked)?;
     if count {
         found.total = Some(matching.count(connection)?);
         if let Some(first) = found.stanzas.first() {
@@ -98,7 +97,7 @@ fn stanzas(
     mut range: Clause,
     filter: &ArchiveFilter,
     asked: &Page,
-) -> Result<(Vec<ArchivedStanza>, bool), ReadError> {
+) -> Result<ArchivePage, ReadError> {
     if let Some(after) = filter.after {
         range.and("a.id > ?", number(after.0));
     }
@@ -117,11 +116,26 @@ fn stanzas(
     let mut ids: Vec<i64> = rows.and_then(Iterator::collect).map_err(failed)?;
     let complete = ids.len() <= asked.max;
     ids.truncate(asked.max);
+    let mut found = read(connection, ids, complete)?;
     if asked.from_end {
-        ids.reverse();
+        found.stanzas.reverse();
     }
-    let stanzas = ids.into_iter().map(|id| stanza(connection, id)).collect::<Result<_, _>>()?;
-    Ok((stanzas, complete))
+    Ok(found)
+}
+
+/// These stanzas, as many as a page takes; `complete` when nothing else lies beyond them.
+fn read(
+    connection: &Connection,
+    ids: impl IntoIterator<Item = i64>,
+    complete: bool,
+) -> Result<ArchivePage, ReadError> {
+    let (mut found, mut bytes) = (ArchivePage { complete, ..ArchivePage::default() }, 0);
+    for id in ids {
+        if !found.take(stanza(connection, id)?, &mut bytes) {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 fn stanza(connection: &Connection, id: i64) -> Result<ArchivedStanza, ReadError> {
@@ -146,7 +160,5 @@ pub(super) fn by_ids(
             return Ok(ArchivePage { missing: Some(*id), ..ArchivePage::default() });
         }
     }
-    let stanzas =
-        ids.iter().map(|id| stanza(connection, to_sql(id.0))).collect::<Result<_, _>>()?;
-    Ok(ArchivePage { stanzas, complete: true, ..ArchivePage::default() })
+    read(connection, ids.iter().map(|id| to_sql(id.0)), true)
 }

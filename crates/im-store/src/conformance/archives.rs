@@ -170,3 +170,31 @@ pub fn an_archive_entry_may_come_in_a_later_batch_than_its_stanza(h: &mut impl H
     commit(&mut store, vec![Write::OfflineTrim { account: AccountId(1), up_to: StanzaId(10) }]);
     check(&store, ArchiveFilter::default(), (5, false), (&[10], true));
 }
+
+/// See the name.
+pub fn a_page_of_long_stanzas_ends_where_its_bytes_are_used_up(h: &mut impl Harness) {
+    let mut store = h.open();
+    commit(&mut store, vec![account(1, "romeo@example.org")]);
+    let third = vec![b'x'; Query::ARCHIVE_PAGE_BYTES_MAX / 3];
+    let whole = vec![b'x'; Query::ARCHIVE_PAGE_BYTES_MAX + 1];
+    for (id, bytes) in [(1, &third), (2, &third), (3, &third), (4, &third), (5, &whole)] {
+        let bytes = bytes.clone().into();
+        let stanza = Write::Stanza { id: StanzaId(id), bytes, archived: true };
+        commit(&mut store, vec![stanza, archive(1, id, "juliet@example.org", None)]);
+    }
+    let check = |filter, from_end, expect: (&[u64], bool, u64)| {
+        let query = archive_query(filter, 10, from_end, true);
+        let found = page(&store, &query);
+        let first = found.first_index.unwrap_or(u64::MAX);
+        assert_eq!((page_ids(&found).as_slice(), found.complete, first), expect, "{query:?}");
+    };
+    check(ArchiveFilter::default(), false, (&[1, 2, 3], false, 0));
+    check(after(3), false, (&[4], false, 3));
+    check(after(4), false, (&[5], true, 4));
+    check(ArchiveFilter::default(), true, (&[5], false, 4));
+    check(before(5), true, (&[2, 3, 4], false, 1));
+    check(before(2), true, (&[1], true, 0));
+    let ids = [2, 5, 1].map(StanzaId).to_vec();
+    let found = page(&store, &Query::ArchiveIds { account: AccountId(1), ids });
+    assert_eq!((page_ids(&found).as_slice(), found.complete), (&[2][..], false));
+}

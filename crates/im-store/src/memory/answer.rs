@@ -64,21 +64,21 @@ impl State {
             filter.after.is_none_or(|after| *id > after)
                 && filter.before.is_none_or(|before| *id < before)
         };
-        let mut page: Vec<StanzaId> = matching.iter().copied().filter(between).collect();
-        let complete = page.len() <= paging.max;
+        let mut ids: Vec<StanzaId> = matching.iter().copied().filter(between).collect();
+        let complete = ids.len() <= paging.max;
         if paging.from_end {
-            page.drain(..page.len().saturating_sub(paging.max));
-        } else {
-            page.truncate(paging.max);
+            ids.reverse();
         }
-        let index_of = |first: &StanzaId| matching.iter().filter(|id| *id < first).count() as u64;
-        Ok(ArchivePage {
-            complete,
-            total: paging.count.then_some(matching.len() as u64),
-            first_index: page.first().filter(|_| paging.count).map(index_of),
-            missing: None,
-            stanzas: page.into_iter().map(|id| self.archived(id)).collect::<Result<_, _>>()?,
-        })
+        ids.truncate(paging.max);
+        let mut page = self.archived(ids, complete)?;
+        if paging.from_end {
+            page.stanzas.reverse();
+        }
+        page.total = paging.count.then_some(matching.len() as u64);
+        let index_of = |first: StanzaId| matching.iter().filter(|id| **id < first).count() as u64;
+        let first = page.stanzas.first().filter(|_| paging.count);
+        page.first_index = first.map(|first| index_of(first.id));
+        Ok(page)
     }
 
     fn archive_ids(&self, account: AccountId, ids: &[StanzaId]) -> Result<ArchivePage, ReadError> {
@@ -88,12 +88,23 @@ impl State {
         if let Some(&missing) = ids.iter().find(|id| !self.archive.contains_key(&(account, **id))) {
             return Ok(ArchivePage { missing: Some(missing), ..ArchivePage::default() });
         }
-        let stanzas = ids.iter().map(|&id| self.archived(id)).collect::<Result<_, _>>()?;
-        Ok(ArchivePage { stanzas, complete: true, ..ArchivePage::default() })
+        self.archived(ids.iter().copied(), true)
     }
 
-    fn archived(&self, id: StanzaId) -> Result<ArchivedStanza, ReadError> {
-        Ok(ArchivedStanza { id, bytes: self.bytes_of(id)? })
+    /// These stanzas, as many as a page takes; `complete` when nothing else lies beyond them.
+    fn archived(
+        &self,
+        ids: impl IntoIterator<Item = StanzaId>,
+        complete: bool,
+    ) -> Result<ArchivePage, ReadError> {
+        let (mut page, mut bytes) = (ArchivePage { complete, ..ArchivePage::default() }, 0);
+        for id in ids {
+            let stanza = ArchivedStanza { id, bytes: self.bytes_of(id)? };
+            if !page.take(stanza, &mut bytes) {
+                break;
+            }
+        }
+        Ok(page)
     }
 
     fn bytes_of(&self, id: StanzaId) -> Result<Bytes, ReadError> {

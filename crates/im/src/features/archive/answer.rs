@@ -15,9 +15,6 @@ use xmpp::ns;
 use xmpp::stanza_error::StanzaError;
 use xmpp::xml::{Edit, Element, Writer};
 
-/// Bytes of messages in a page, about; a page of long messages is shorter (attack row 32).
-const PAGE_BYTES_MAX: usize = 1024 * 1024;
-
 /// `<query/>`, set.
 pub(super) fn query(
     state: &mut State,
@@ -32,7 +29,7 @@ pub(super) fn query(
     if pages.is_empty() {
         return Err(MALFORMED);
     }
-    let page = shortened(pages.swap_remove(0), asked.is_from_end());
+    let page = pages.swap_remove(0);
     let query_id = request.payload.attr("queryid");
     let (from, to) = (request.requester().to_string(), request.stanza.from.to_string());
     let send = |stanza: &ArchivedStanza| {
@@ -46,30 +43,6 @@ pub(super) fn query(
         page.stanzas.iter().for_each(send);
     }
     Ok(Answer::Result(fin(&page)))
-}
-
-/// Leaves of a page what its limit in bytes allows, at least one message, at the end where paging began.
-fn shortened(mut page: ArchivePage, is_from_end: bool) -> ArchivePage {
-    let mut bytes = 0;
-    let mut fits = |stanza: &ArchivedStanza| {
-        let is_first = bytes == 0;
-        bytes += stanza.bytes.len();
-        is_first || bytes <= PAGE_BYTES_MAX
-    };
-    let (all, kept) = match is_from_end {
-        true => (page.stanzas.len(), page.stanzas.iter().rev().take_while(|s| fits(s)).count()),
-        false => (page.stanzas.len(), page.stanzas.iter().take_while(|s| fits(s)).count()),
-    };
-    if kept < all {
-        page.complete = false;
-        if is_from_end {
-            page.stanzas.drain(..all - kept);
-            page.first_index = page.first_index.map(|index| index + (all - kept) as u64);
-        } else {
-            page.stanzas.truncate(kept);
-        }
-    }
-    page
 }
 
 /// One result (XEP-0313 §4.2).

@@ -37,11 +37,6 @@ struct Page {
 }
 
 impl Asked {
-    /// Whether the page is the last one of its range.
-    pub(super) fn is_from_end(&self) -> bool {
-        self.page.from_end
-    }
-
     pub(super) fn parse(query: Node<'_>) -> Result<Self, StanzaError> {
         Ok(Self {
             form: Form::parse(query)?,
