@@ -11,7 +11,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
 /// Facts handled before the committer is looked at again.
-const FACTS_MAX: usize = 512;
+const FACTS_MAX: usize = 128;
+/// Bytes of clients' elements in a batch that is not closed, beyond which clients have to wait: a disk that takes its time
+/// must not fill the memory.
+const OPEN_BYTES_MAX: usize = 8 << 20;
 /// Time a stopping instance gives reads that are under way.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
@@ -26,6 +29,8 @@ pub(crate) struct CoreLoop {
     /// Batches the committer has not carried out to their end.
     pub(crate) under_way: Arc<AtomicUsize>,
     pub(crate) board: SharedBoard,
+    /// Bytes of elements in the batch that is not closed.
+    pub(crate) open_bytes: usize,
 }
 
 /// The two clocks of [`Now`].
@@ -95,12 +100,15 @@ impl CoreLoop {
 
     async fn select(&mut self, ups: &mut Vec<Up>, inputs: &mut Vec<Input>, pending: bool) -> Woken {
         let timeout = self.core.next_timeout().map(|at| self.clock.at(at));
+        let is_up = !self.up.is_closed() || !self.up.is_empty();
+        let may_hear = is_up && self.open_bytes < OPEN_BYTES_MAX;
         tokio::select! {
             // A free committer first: otherwise a flood of facts would keep the batch for ever.
             biased;
             permit = self.commits.reserve(), if pending => match permit {
                 Ok(permit) => {
                     let output = self.core.take_output();
+                    self.open_bytes = 0;
                     if self.under_way.load(Ordering::Acquire) == 0 && is_talk_only(&output) {
                         talk(&self.down, output.effects);
                     } else {
@@ -114,7 +122,7 @@ impl CoreLoop {
             n = self.inputs.recv_many(inputs, FACTS_MAX) => {
                 if n == 0 { Woken::Over } else { Woken::Facts }
             }
-            n = self.up.recv_many(ups, FACTS_MAX), if !self.up.is_closed() || !self.up.is_empty() => {
+            n = self.up.recv_many(ups, FACTS_MAX), if may_hear => {
                 if n == 0 { Woken::Timeout } else { Woken::Facts }
             }
             () = sleep_until(timeout) => Woken::Timeout,
@@ -123,6 +131,7 @@ impl CoreLoop {
 
     fn apply(&mut self, ups: &mut Vec<Up>, inputs: &mut Vec<Input>) {
         let facts = ups.len() + inputs.len();
+        self.open_bytes += ups.iter().map(element_bytes).sum::<usize>();
         let now = self.clock.now();
         for input in inputs.drain(..).chain(ups.drain(..).map(Input::Link)) {
             self.core.handle(now, input);
@@ -135,6 +144,13 @@ impl CoreLoop {
         let last = Commit { output: self.core.take_output(), last: true };
         // Fails only when the committer has died, which is reported elsewhere.
         let _ = self.commits.send(last).await;
+    }
+}
+
+fn element_bytes(up: &Up) -> usize {
+    match up {
+        Up::Element { bytes, .. } => bytes.len(),
+        _ => 0,
     }
 }
 

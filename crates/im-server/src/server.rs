@@ -99,6 +99,7 @@ impl Server {
             down: Arc::clone(&down),
             under_way: Arc::clone(&under_way),
             board: Arc::clone(&board),
+            open_bytes: 0,
         };
         let committer = Committer {
             store,
