@@ -323,6 +323,8 @@ pub const ROWS: &[Row] = &[
         &[
             "attacks::it::access::what_belongs_to_somebody_else_is_closed_whether_they_exist_or_not",
             "attacks::it::access::strings_of_a_query_are_strings_and_no_page_is_without_end",
+            "attacks::it::access::pages_that_nobody_reads_cost_little",
+            "im_store_sqlite::it::conformance::random_batches_give_the_memory_store_s_answers",
             "im::features::archive::tests::somebody_elses_archive_is_forbidden_whether_it_exists_or_not",
             "im::features::archive::query::tests::no_page_is_larger_than_the_limit",
             "im::features::private::tests::other_peoples_private_xml_is_closed_whether_they_exist_or_not",

@@ -133,3 +133,45 @@ fn strings_of_a_query_are_strings_and_no_page_is_without_end() {
     let answer = ask(&mut romeo, "set", None, &rsm("<max>3</max><before/>"));
     assert!(answer.contains("<body>m299</body>"), "the archive is as it was: {answer}");
 }
+
+/// Connections that ask for pages and do not read them, and how many pages each wants.
+const READERS: usize = 10;
+const PAGES: usize = 200;
+/// A page is 1 MiB at most; each connection may have two of them on its way, and the readers of the store some.
+const PAGES_KIB_MAX: u64 = 64 * 1024;
+
+#[test]
+fn pages_that_nobody_reads_cost_little() {
+    let service = Service::with("");
+    let mut juliet = Raw::login(&service, Door::Open, "juliet", "balcony");
+    let mut romeo = Raw::online(&service, Door::Open, "romeo", "orchard");
+    let body = "x".repeat(200_000);
+    for n in 0..100 {
+        romeo.say(format!("<message to='juliet@localhost'><body>{n}{body}</body></message>"));
+    }
+    romeo.sync();
+    juliet.sync();
+    let before = service.resident_kib();
+    let lazy: Vec<Raw> = (0..READERS)
+        .map(|n| {
+            let mut raw = Raw::login(&service, Door::Open, "romeo", &format!("lazy{n}"));
+            let query = "<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'>\
+                         <max>250</max></set></query>";
+            let asked = (0..PAGES).map(|n| format!("<iq type='set' id='p{n}'>{query}</iq>"));
+            raw.say(asked.collect::<String>());
+            raw
+        })
+        .collect();
+    let mut most = 0;
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(3);
+    while std::time::Instant::now() < until {
+        juliet.sync();
+        most = most.max(service.resident_kib());
+    }
+    eprintln!("{most} KiB for {READERS} clients that do not read their pages, {before} before");
+    assert!(most <= before + PAGES_KIB_MAX, "{most} KiB, {before} before");
+    for mut raw in lazy {
+        assert!(raw.hear("<forwarded").contains("<result"));
+    }
+    juliet.sync();
+}

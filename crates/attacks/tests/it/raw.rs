@@ -87,9 +87,11 @@ impl Raw {
     #[track_caller]
     pub(crate) fn hear(&mut self, mark: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
+        let mut looked_at = 0;
         loop {
-            let found = self.heard.windows(mark.len()).position(|w| w == mark.as_bytes());
-            if let Some(at) = found {
+            let news = &self.heard[looked_at..];
+            let found = news.windows(mark.len()).position(|w| w == mark.as_bytes());
+            if let Some(at) = found.map(|at| looked_at + at) {
                 let rest = self.heard.split_off(at + mark.len());
                 let heard = std::mem::replace(&mut self.heard, rest);
                 return String::from_utf8_lossy(&heard).into_owned();
@@ -98,6 +100,7 @@ impl Raw {
                 || String::from_utf8_lossy(&self.heard).chars().take(2000).collect::<String>();
             assert!(!self.ended, "the stream ended before {mark}: {}", shown());
             assert!(Instant::now() < deadline, "{mark} never came, but: {}", shown());
+            looked_at = self.heard.len().saturating_sub(mark.len());
             self.listen();
         }
     }
