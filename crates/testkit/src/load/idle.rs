@@ -3,9 +3,12 @@
 use super::{Meter, Row, Size, TRANSPORTS, log_in_all, runtime};
 use crate::client::Client;
 use crate::server::{Kind, Server, Setup};
+use crate::transport::Security;
 use anyhow::Result;
 use std::time::Duration;
 
+/// Sessions made at the same time.
+const AT_ONCE: usize = 32;
 /// How long a server may tidy up before its memory is read.
 const SETTLE: Duration = Duration::from_secs(10);
 
@@ -21,9 +24,9 @@ pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
             tokio::time::sleep(SETTLE / 5).await;
             let at_rest = server.usage().pss_bytes;
             let meter = Meter::start(&server);
-            let mut clients = log_in_all(&server, security, &users).await?;
-            for client in &mut clients {
-                settle_in(client).await?;
+            let mut clients = Vec::with_capacity(users.len());
+            for chunk in users.chunks(AT_ONCE) {
+                clients.append(&mut settle_in_all(&server, security, chunk).await?);
             }
             let wall = meter.wall();
             tokio::time::sleep(SETTLE).await;
@@ -39,8 +42,26 @@ pub(super) fn run(kind: Kind, size: &Size) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-async fn settle_in(client: &mut Client) -> Result<()> {
+/// Several at a time, or the delayed TCP acknowledgements of some servers would take most of the time.
+async fn settle_in_all(
+    server: &Server,
+    security: Security,
+    users: &[String],
+) -> Result<Vec<Client>> {
+    let mut tasks = Vec::new();
+    for client in log_in_all(server, security, users).await? {
+        tasks.push(tokio::spawn(settle_in(client)));
+    }
+    let mut clients = Vec::new();
+    for task in tasks {
+        clients.push(task.await??);
+    }
+    Ok(clients)
+}
+
+async fn settle_in(mut client: Client) -> Result<Client> {
     client.enable_sm().await?;
     client.iq_ok("set", None, "<enable xmlns='urn:xmpp:carbons:2'/>").await?;
-    client.come_online().await
+    client.come_online().await?;
+    Ok(client)
 }
