@@ -5,7 +5,7 @@ use attacks::stanza_fuzz::check;
 use std::path::Path;
 
 /// Mutations in an ordinary run.
-const MUTATIONS: usize = 600;
+const MUTATIONS: u64 = 600;
 
 fn seeds() -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/stanza");
@@ -83,9 +83,9 @@ fn mutate(dice: &mut Dice, seed: &mut Vec<u8>, other: &[u8]) {
 #[test]
 fn mutated_seeds_of_stanzas_hold() {
     let seeds = seeds();
-    let count = std::env::var("STANZA_MUTATIONS").ok().and_then(|n| n.parse().ok());
-    let mut dice = Dice(1);
-    for _ in 0..count.unwrap_or(MUTATIONS) {
+    let wanted = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let mut dice = Dice(wanted("STANZA_SEED").unwrap_or(1));
+    for _ in 0..wanted("STANZA_MUTATIONS").unwrap_or(MUTATIONS) {
         let mut seed = seeds[dice.below(seeds.len())].1.clone();
         for _ in 0..dice.below(4) + 1 {
             let other = &seeds[dice.below(seeds.len())].1;
