@@ -131,9 +131,29 @@ impl State {
 
     /// The client ended the stream: its session is over, resumable or not (XEP-0198 §5).
     pub(crate) fn stream_ended(&mut self, id: ConnId) {
-        if let Some(session) = self.conns.get(&id).and_then(|c| c.session) {
-            self.end_session(session);
+        match self.conns.get(&id).and_then(|c| c.session) {
+            Some(session) => self.leave_when_done(session),
+            None => self.close_ended(id),
         }
+    }
+
+    /// A client has gone for good: its session ends as soon as what it said before has been handled.
+    fn leave_when_done(&mut self, id: SessionId) {
+        let Some(session) = self.session_mut(id) else { return };
+        session.leaves = true;
+        self.awake.push_back(id);
+    }
+
+    /// Everything that a client said before it left has been handled.
+    pub(crate) fn leave_now(&mut self, id: SessionId) {
+        let conn = self.session(id).and_then(crate::session::Session::conn);
+        self.end_session(id);
+        if let Some(conn) = conn {
+            self.close_ended(conn);
+        }
+    }
+
+    fn close_ended(&mut self, id: ConnId) {
         let bytes = match self.with_negotiation(id, |n, settings, entropy| n.end(settings, entropy))
         {
             Some(bytes) => bytes,
@@ -156,10 +176,10 @@ impl State {
         if s.conn() != Some(conn) {
             return;
         }
-        if s.is_resumable() && !self.has_fault(PlantedFault::EndsInsteadOfDetaching) {
+        if s.is_resumable() && !s.leaves && !self.has_fault(PlantedFault::EndsInsteadOfDetaching) {
             self.detach_session(session);
         } else {
-            self.end_session(session);
+            self.leave_when_done(session);
         }
     }
 

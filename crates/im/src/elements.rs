@@ -17,24 +17,38 @@ const PAUSE_MIN: Duration = Duration::from_millis(20);
 impl State {
     /// A top-level element of a bound session arrived; it waits if one before it does.
     pub(crate) fn element_of_session(&mut self, id: SessionId, bytes: Bytes) {
+        let must_wait = self.must_wait(id);
         let Some(session) = self.session_mut(id) else { return };
-        if session.waiting || !session.inbox.is_empty() {
+        if must_wait || !session.inbox.is_empty() {
             session.inbox.push_back(bytes);
             return;
         }
         self.handle_element(id, bytes);
     }
 
+    /// Whether the next element has to wait: for a read, or for a client that does not read what it has asked for before.
+    fn must_wait(&self, id: SessionId) -> bool {
+        let Some(session) = self.session(id) else { return false };
+        let is_deaf = !session.leaves
+            && session
+                .conn()
+                .is_some_and(|conn| self.conns.contains_key(&conn) && !self.link_has_room(conn));
+        session.waiting || is_deaf
+    }
+
     /// Goes on with the elements that waited.
     pub(crate) fn drain_inbox(&mut self, id: SessionId) {
-        while let Some(session) = self.session_mut(id)
-            && !session.waiting
+        while !self.must_wait(id)
+            && let Some(session) = self.session_mut(id)
             && let Some(bytes) = session.inbox.pop_front()
         {
             if session.inbox.is_empty() {
                 session.inbox = std::collections::VecDeque::new();
             }
             self.handle_element(id, bytes);
+        }
+        if self.session(id).is_some_and(|s| s.leaves && !s.is_busy()) {
+            self.leave_now(id);
         }
     }
 
@@ -68,7 +82,7 @@ impl State {
         }
         self.element_done(id);
         let Some(session) = self.session_mut(id) else { return };
-        let has_more = !session.inbox.is_empty();
+        let has_more = !session.inbox.is_empty() || session.leaves;
         let resumer = session.resumer.take();
         if has_more {
             self.awake.push_back(id);

@@ -150,8 +150,15 @@ impl State {
 
     /// A client that did not read what it was sent was not heard either; now it is.
     fn resume_reading(&mut self, id: ConnId, session: SessionId) {
-        let is_paused = self.session(session).is_some_and(|s| s.allowance.paused);
-        if !is_paused && self.link_has_room(id) {
+        let Some(s) = self.session(session) else { return };
+        let (is_paused, has_inbox) = (s.allowance.paused, !s.inbox.is_empty());
+        if !self.link_has_room(id) {
+            return;
+        }
+        if has_inbox {
+            self.awake.push_back(session);
+        }
+        if !is_paused {
             self.pay_credit_by_steps(id);
         }
     }

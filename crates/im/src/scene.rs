@@ -451,4 +451,47 @@ mod tests {
         assert!(s.is_closed("old"));
         assert_eq!(s.counters().sessions, 1);
     }
+
+    #[test]
+    fn what_a_client_said_before_it_left_is_heard_to_the_end() {
+        for leaves in [Scene::ends, Scene::loses] {
+            let mut s = Scene::with(|options| options.accounts_cached_max = 0);
+            s.account("romeo@localhost");
+            s.account("juliet@localhost");
+            s.connect("romeo", "romeo@localhost/orchard");
+            s.hold_commits = true;
+            for body in ["one", "two"] {
+                let xml = format!(
+                    "<message to='juliet@localhost' type='chat'><body>{body}</body></message>"
+                );
+                s.sends("romeo", &xml);
+            }
+            leaves(&mut s, "romeo");
+            s.hold_commits = false;
+            s.settle();
+            s.connect("juliet", "juliet@localhost/balcony");
+            s.sends("juliet", "<presence/>");
+            s.receives("juliet", &["<presence"]);
+            s.receives("juliet", &["<body>one</body>"]);
+            s.receives("juliet", &["<body>two</body>"]);
+            assert_eq!(s.counters().sessions, 1);
+        }
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_is_not_heard_either() {
+        let mut s = Scene::new();
+        s.account("romeo@localhost");
+        s.connect("romeo", "romeo@localhost/orchard");
+        s.stops_reading("romeo");
+        let before = s.counters().stanzas_in;
+        for n in 0..600 {
+            let ping = format!("<iq type='get' id='{n}'><ping xmlns='urn:xmpp:ping'/></iq>");
+            s.sends("romeo", &ping);
+        }
+        let heard = s.counters().stanzas_in - before;
+        assert!(heard < 600, "{heard} requests were answered to a full socket");
+        s.reads_again("romeo");
+        assert_eq!(s.counters().stanzas_in - before, 600);
+    }
 }

@@ -102,6 +102,8 @@ pub(crate) struct Session {
     pub(crate) inactive: bool,
     /// Elements that wait because one before them waits for a read.
     pub(crate) inbox: VecDeque<Bytes>,
+    /// The client has gone for good; the session ends when what it said before has been handled.
+    pub(crate) leaves: bool,
     /// Whether a stanza of this session waits for a read.
     pub(crate) waiting: bool,
     /// Whether a part of the queue is being read back.
@@ -185,6 +187,11 @@ impl Session {
             Carrier::Attached(conn) => Some(conn),
             Carrier::Detached { .. } | Carrier::Ending => None,
         }
+    }
+
+    /// Whether something its client said has not been handled.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.waiting || !self.inbox.is_empty()
     }
 
     pub(crate) fn is_ending(&self) -> bool {
@@ -289,6 +296,7 @@ impl Session {
             blocking_interest: false,
             inactive: false,
             inbox: VecDeque::new(),
+            leaves: false,
             waiting: false,
             refilling: false,
             ack: AckQuestion::None,
