@@ -69,7 +69,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "[chat|idle|login|presence|latency|start…] [--runs N] [--quick yes]",
+        arguments: "[chat|idle|login|presence|latency|start…] [--runs N] [--servers A,B] [--quick yes]",
         about: "measure beside ejabberd and Prosody; writes docs/performance.md",
         run: bench::run,
     },
