@@ -66,7 +66,8 @@ fn without_room_messages_are_refused_and_with_room_everything_goes_on() {
         !romeo.sync().contains("resource-constraint")
     });
     service.kill_and_restart();
-    let mut juliet = Raw::online(&service, Door::Open, "juliet", "balcony");
+    let mut juliet = Raw::login(&service, Door::Open, "juliet", "balcony");
+    juliet.say("<presence/>");
     let heard = juliet.hear(&format!("<body>m{n}.</body>"));
     for kept in 0..refused {
         assert_eq!(heard.matches(&format!("<body>m{kept}.</body>")).count(), 1, "m{kept}");

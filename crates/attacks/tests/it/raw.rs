@@ -63,7 +63,7 @@ impl Raw {
         raw
     }
 
-    /// The same, and online.
+    /// The same, and online. What came until then is not kept: whoever waits for offline messages says its presence itself.
     pub(crate) fn online(service: &Service, door: Door, user: &str, resource: &str) -> Self {
         let mut raw = Self::login(service, door, user, resource);
         raw.say("<presence/>");
