@@ -53,6 +53,15 @@ pub(crate) struct Actor {
     pub(crate) leaves: bool,
 }
 
+/// How a message came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dress {
+    /// As a carbon.
+    pub(crate) carbon: bool,
+    /// With the time it was stored (XEP-0203): it waited for a login, or was left over by another session.
+    pub(crate) delayed: bool,
+}
+
 /// What a client learned from something it heard.
 #[derive(Debug)]
 pub(crate) enum Learned {
@@ -62,8 +71,8 @@ pub(crate) enum Learned {
     Resumed,
     /// The old session is gone.
     NotResumed,
-    /// A message, by number; true for a carbon.
-    Message(MessageId, bool),
+    /// A message, by number.
+    Message(MessageId, Dress),
     /// A message of ours came back.
     Bounced(MessageId),
     /// The server has our message.
@@ -299,5 +308,6 @@ fn message_of(root: Node<'_>) -> Option<Learned> {
         None => root,
     };
     let body = message.child("body", ns::CLIENT)?.text();
-    Some(Learned::Message(body.parse().ok()?, carbon.is_some()))
+    let delayed = message.child("delay", ns::DELAY).is_some();
+    Some(Learned::Message(body.parse().ok()?, Dress { carbon: carbon.is_some(), delayed }))
 }

@@ -1,5 +1,6 @@
 //! What really happened, kept beside the world, and the sentences that must be true of it.
 
+use crate::actor::Dress;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A message in a simulation.
@@ -41,7 +42,7 @@ pub(crate) struct Ledger {
     /// (session, message) pairs, copies of what was sent apart.
     seen: BTreeSet<(SessionKey, MessageId, bool)>,
     /// Last message of each sender that a session got.
-    last_of: BTreeMap<(SessionKey, usize, bool), MessageId>,
+    last_of: BTreeMap<(SessionKey, usize, bool, bool), MessageId>,
     /// Messages sent before this time may reach an account out of order: a session of it ended with some left over.
     disorder_until: BTreeMap<usize, u64>,
     /// Sessions of each account whose client has said that it leaves and whose connection is still there.
@@ -113,12 +114,14 @@ impl Ledger {
         session: SessionKey,
         account: usize,
         id: MessageId,
-        carbon: bool,
+        dress: Dress,
     ) {
+        let Dress { carbon, delayed } = dress;
         let Some(message) = self.messages.get_mut(&id) else {
             return self.violate("P2", format!("session {session} got {id}, which nobody sent"));
         };
-        let stream = (session, message.from_actor, message.to_session);
+        // What comes late says so, and is in order among its like.
+        let stream = (session, message.from_actor, message.to_session, delayed);
         let is_for_it = message.to_account == account;
         // A copy at the recipient's account is as good as the message: its user has it.
         if is_for_it {

@@ -255,7 +255,7 @@ impl World {
             Learned::Bound => {}
             Learned::Resumed => self.ledger.resumed += 1,
             Learned::NotResumed => self.not_resumed(index),
-            Learned::Message(id, carbon) => self.ledger.receive(session, account, id, carbon),
+            Learned::Message(id, dress) => self.ledger.receive(session, account, id, dress),
             Learned::Bounced(id) => self.ledger.bounce(id),
             Learned::Accepted(id) => self.ledger.accept(id),
             Learned::Left(jid) => {
