@@ -1,5 +1,6 @@
 //! The port: what any control store must do, in the terms of etcd.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub struct Entry {
 impl Entry {
     /// Largest value a store takes (etcd's default request limit is 1.5 MiB).
     pub const VALUE_BYTES_MAX: usize = 1024 * 1024;
+    /// Longest key a store takes; the shortest has one byte.
+    pub const KEY_BYTES_MAX: usize = 1024;
 }
 
 /// A coherent reading of keys.
@@ -85,6 +88,109 @@ pub struct Txn {
 impl Txn {
     /// etcd's default `--max-txn-ops`.
     pub const OPS_MAX: usize = 128;
+    /// All keys and values together: below etcd's default request limit of 1.5 MiB with its framing.
+    pub const BYTES_MAX: usize = Entry::VALUE_BYTES_MAX + 256 * 1024;
+
+    /// Checks the limits of the port, so that every engine refuses the same transactions in the same words.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], which names the limit and the key.
+    pub fn check(&self) -> Result<(), Error> {
+        let count = self.guards.len() + self.ops.len();
+        if count > Self::OPS_MAX {
+            let max = Self::OPS_MAX;
+            return invalid(format!(
+                "{count} guards and operations in one transaction, at most {max}"
+            ));
+        }
+        let mut bytes = 0;
+        for guard in &self.guards {
+            bytes += check_key(guard.key())?;
+        }
+        let mut keys = BTreeSet::new();
+        for op in &self.ops {
+            bytes += check_key(op.key())?;
+            if !keys.insert(op.key()) {
+                return invalid(format!("{} is changed twice in one transaction", op.key()));
+            }
+            if let Op::Put { key, value, .. } = op {
+                let (size, max) = (value.len(), Entry::VALUE_BYTES_MAX);
+                if size > max {
+                    return invalid(format!("the value of {key} has {size} bytes, at most {max}"));
+                }
+                bytes += size;
+            }
+        }
+        if bytes > Self::BYTES_MAX {
+            let max = Self::BYTES_MAX;
+            return invalid(format!("{bytes} bytes in one transaction, at most {max}"));
+        }
+        Ok(())
+    }
+}
+
+impl Guard {
+    /// The key it is about.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Absent(key) | Self::CreatedAt(key, _) | Self::ChangedAt(key, _) => key,
+        }
+    }
+
+    /// Whether it holds, given what is under its key.
+    #[must_use]
+    pub fn holds(&self, found: Option<&Entry>) -> bool {
+        match self {
+            Self::Absent(_) => found.is_none(),
+            Self::CreatedAt(_, at) => found.is_some_and(|entry| entry.create_revision == *at),
+            Self::ChangedAt(_, at) => found.is_some_and(|entry| entry.mod_revision == *at),
+        }
+    }
+}
+
+impl Op {
+    /// The key it changes.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Put { key, .. } | Self::Delete { key } => key,
+        }
+    }
+}
+
+impl Event {
+    /// The key that changed.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Put(entry) => &entry.key,
+            Self::Deleted { key, .. } => key,
+        }
+    }
+
+    /// When.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        match self {
+            Self::Put(entry) => entry.mod_revision,
+            Self::Deleted { revision, .. } => *revision,
+        }
+    }
+}
+
+/// Gives its size.
+fn check_key(key: &str) -> Result<usize, Error> {
+    let (size, max) = (key.len(), Entry::KEY_BYTES_MAX);
+    match size {
+        0 => invalid("a key is empty".into()),
+        size if size > max => invalid(format!("a key has {size} bytes, at most {max}")),
+        size => Ok(size),
+    }
+}
+
+fn invalid<T>(why: String) -> Result<T, Error> {
+    Err(Error::Invalid(why))
 }
 
 /// What became of a transaction.
@@ -103,6 +209,11 @@ pub struct Granted {
     pub id: LeaseId,
     /// From when the store handled the request. A holder must count from *before it sent* the request.
     pub ttl: Duration,
+}
+
+impl Granted {
+    /// Longest lease a store grants.
+    pub const TTL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 }
 
 /// A change seen by a watch.
