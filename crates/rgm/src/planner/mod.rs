@@ -1,0 +1,47 @@
+//! The president's part: from the whole cluster to what is to be written next, each with its reason. A pure function, as a list of passes.
+//!
+//! Never gives a permit while another holder might exceed Maximum_primaries; every plan is checked for that (`check`) before it leaves here.
+
+use crate::model::{Cluster, Decision, Incarnation};
+use crate::names::{GroupName, NodeName};
+use crate::store::Change;
+
+/// What the planner knows besides the cluster.
+#[derive(Clone, Debug)]
+pub struct Situation {
+    /// Wall clock of the president, ms. Only the ping-pong guards and holding times depend on it.
+    pub now_ms: u64,
+    /// The president itself: jobs that any node could do run here.
+    pub node: NodeName,
+    /// Its incarnation.
+    pub incarnation: Incarnation,
+}
+
+/// Changes that are written in one guarded transaction, or not at all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Step {
+    /// At most [`Step::CHANGES_MAX`].
+    pub changes: Vec<Change>,
+    /// What is said once it is written (already inside `history/G` among the changes, where a group is concerned).
+    pub decisions: Vec<(Option<GroupName>, Decision)>,
+}
+
+impl Step {
+    /// Guards and operations together must fit into the store's limit of 128: one guard for each changed key and one for the president's.
+    pub const CHANGES_MAX: usize = 60;
+}
+
+/// What to write, in order; the first refused step ends it (the next look plans again).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// In order.
+    pub steps: Vec<Step>,
+    /// Look again at this wall clock time even if nothing changes.
+    pub wake_at_ms: Option<u64>,
+}
+
+/// Plans. Deterministic; the same cluster and situation give the same plan, and a cluster in which the plan is done gives an empty one.
+pub fn plan(cluster: &Cluster, situation: &Situation) -> Plan {
+    let _ = (cluster, situation);
+    Plan::default()
+}

@@ -1,0 +1,106 @@
+//! The cluster as keys and values of the control store: paths, JSON with a format number, and changes with their guards.
+//!
+//! One function reads (`Cluster::apply`), one writes (`Object::encode`). A value is `{"format": 1, …}`; a newer format or one that cannot be read
+//! becomes a `Problem` and is never written over.
+
+use crate::model::{
+    Answer, ClusterSettings, Fence, FiniOwed, Group, History, Intent, Job, JobId, Member,
+    NodeConfig, Observed, President, Request, RequestId, Resource, TypeConfig,
+};
+use crate::names::{GroupName, NodeName, ResourceName, TypeName};
+
+/// What a key stands for. `Display` is its path below the cluster's prefix.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// `cluster`
+    Cluster,
+    /// `node/N`
+    Node(NodeName),
+    /// `type/T`
+    Type(TypeName),
+    /// `group/G`
+    Group(GroupName),
+    /// `resource/R`
+    Resource(ResourceName),
+    /// `intent/G`
+    Intent(GroupName),
+    /// `history/G`
+    History(GroupName),
+    /// `fini/N/R`
+    Fini(NodeName, ResourceName),
+    /// `fence/N`
+    Fence(NodeName),
+    /// `request/ID`
+    Request(RequestId),
+    /// `answer/ID`
+    Answer(RequestId),
+    /// `job/N/REQUEST/NUMBER`
+    Job(JobId),
+    /// `member/N`
+    Member(NodeName),
+    /// `observed/N/G`
+    Observed(NodeName, GroupName),
+    /// `president`
+    President,
+}
+
+/// A value to be written.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "each is the value of the key of the same name")]
+pub enum Object {
+    Cluster(ClusterSettings),
+    Node(NodeConfig),
+    Type(TypeConfig),
+    Group(Group),
+    Resource(Resource),
+    Intent(Intent),
+    History(History),
+    Fini(FiniOwed),
+    Fence(Fence),
+    Request(Request),
+    Answer(Answer),
+    Job(Job),
+    Member(Member),
+    Observed(Observed),
+    President(President),
+}
+
+/// One change of a transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Which key.
+    pub key: Key,
+    /// `None`: delete it.
+    pub object: Option<Object>,
+}
+
+/// What must hold for a transaction, in the store's terms (`control::Guard` has the same three).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// The key does not exist.
+    Absent(String),
+    /// The same holder since this create revision.
+    CreatedAt(String, i64),
+    /// Not changed since this revision.
+    ChangedAt(String, i64),
+}
+
+/// A transaction in the store's terms. Keys are below the cluster's prefix.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transaction {
+    /// What must hold.
+    pub guards: Vec<Guard>,
+    /// Key, value (`None`: delete), whether under the node's lease.
+    pub writes: Vec<(String, Option<Vec<u8>>, bool)>,
+}
+
+/// A key as the store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raw {
+    /// JSON.
+    pub value: Vec<u8>,
+    /// When it came into being.
+    pub create_revision: i64,
+    /// When it was last changed.
+    pub mod_revision: i64,
+}
