@@ -5,6 +5,7 @@
 //! etcd's and nothing more: one global revision, guarded transactions, leases whose end deletes their keys, watches from a revision.
 //! No consensus of our own lives here, ever (design §5.2).
 
+pub mod conformance;
 pub mod memory;
 mod port;
 

@@ -1,0 +1,5 @@
+//! Tests of the control store through its port, its files and its processes.
+
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod memory;
