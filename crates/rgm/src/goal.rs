@@ -32,6 +32,20 @@ pub enum Goal {
         /// Online or offline.
         on: bool,
     },
+    /// The resource was restarted in place: each of these nodes has started it more often than this.
+    ResourceRestarted {
+        /// Which.
+        resource: ResourceName,
+        /// Node, and `ObservedResource::starts` when the restart was asked for.
+        starts: Vec<(NodeName, u64)>,
+    },
+    /// The resource is STOP_FAILED no longer on this node.
+    Cleared {
+        /// Which.
+        resource: ResourceName,
+        /// Where.
+        node: NodeName,
+    },
     /// The resource is monitored (or not) wherever it is online.
     Monitored {
         /// Which.

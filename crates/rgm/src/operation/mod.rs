@@ -30,6 +30,9 @@ pub enum IntentOrder {
     },
     /// The operator vouches for a lost node.
     ConfirmDead(NodeName),
+    /// No further start attempts elsewhere: a start that is under way ends here, and when it fails the group rests offline
+    /// (`Rest::StartFailures`) until an operator or a change of membership starts it again.
+    Quiesce(GroupName),
 }
 
 /// A MONITOR_CHECK or VALIDATE that must succeed first.
