@@ -7,8 +7,10 @@
 
 pub mod conformance;
 pub mod memory;
+mod mirror;
 mod port;
 
+pub use mirror::{Mirror, MirrorView, Patience};
 pub use port::{
     BoxFuture, ControlStore, Entry, Error, Event, Granted, Guard, LeaseId, Op, Range, Revision,
     Txn, TxnOutcome, Watch,
