@@ -8,6 +8,7 @@
 //! - `monitor`: the fault monitor's arithmetic (scds_fm_action).
 //! - `goal`: when what an operator asked for has come true, or why it will not.
 //! - `scha`: the answers of `scha_*_get`.
+//! - `words`: how states are spelled.
 //!
 //! No clock, no threads, no files: time is an argument. What this crate decides twice from the same state is the same.
 //! Facts: docs/decisions/0008 to 0011; semantics: Sun Cluster 3.1 (rg_properties(5), r_properties(5), scha_control(1HA)).
@@ -20,8 +21,10 @@ pub mod names;
 pub mod node;
 pub mod operation;
 pub mod planner;
+pub mod planted;
 pub mod scha;
 pub mod store;
+pub mod words;
 
 pub use model::*;
 pub use names::*;

@@ -1,7 +1,9 @@
 //! Questions to the configuration that planner, executor and operations all ask, answered once.
 
-use super::configuration::{Configuration, DependencyKind, Group, Resource, TypeConfig};
+use super::cluster::Cluster;
+use super::configuration::{Configuration, DependencyKind, Group, Resource, Switch, TypeConfig};
 use super::job::MethodCall;
+use super::observed::{GroupState, Observed, ObservedResource, ResourceState};
 use crate::names::{GroupName, NodeName, PropertyName, ResourceName};
 use rtr::{InitNodes, Method};
 
@@ -141,7 +143,7 @@ impl Configuration {
 
     /// `<Method>_timeout` in seconds.
     pub fn timeout_s(&self, resource: &Resource, method: Method) -> u32 {
-        let set = self.number(resource, method_timeout_property(method));
+        let set = self.number(resource, method.timeout_property());
         set.and_then(|s| u32::try_from(s).ok()).filter(|s| *s > 0).unwrap_or(METHOD_TIMEOUT_S)
     }
 
@@ -224,27 +226,92 @@ impl Configuration {
     }
 }
 
+/// What is seen now. A node that is not a member, or says something of an older incarnation, says nothing.
+impl Cluster {
+    /// Whether the node is alive in the cluster.
+    pub fn is_member(&self, node: &NodeName) -> bool {
+        self.members.contains_key(node)
+    }
+
+    /// What the present incarnation of a node says of a group.
+    pub fn observed_on(&self, node: &NodeName, group: &GroupName) -> Option<&Observed> {
+        let member = self.members.get(node)?;
+        let observed = self.observed.get(node)?.get(group)?;
+        (observed.incarnation == member.incarnation).then_some(observed)
+    }
+
+    /// State of a group on a node, as commands show it.
+    pub fn group_state(&self, group: &GroupName, node: &NodeName) -> GroupState {
+        let seen = self.observed_on(node, group).map_or(GroupState::Offline, |o| o.state);
+        match self.config.groups.get(group) {
+            Some(of) if !of.managed && seen.is_offline() => GroupState::Unmanaged,
+            Some(of) if of.managed && seen == GroupState::Unmanaged => GroupState::Offline,
+            _ => seen,
+        }
+    }
+
+    /// What a node says of a resource.
+    pub fn resource_on(&self, name: &ResourceName, node: &NodeName) -> Option<&ObservedResource> {
+        let resource = self.config.resources.get(name)?;
+        self.observed_on(node, &resource.group)?.resources.get(name)
+    }
+
+    /// State of a resource on a node.
+    pub fn resource_state(&self, name: &ResourceName, node: &NodeName) -> ResourceState {
+        self.resource_on(name, node).map_or(ResourceState::Offline, |o| o.state)
+    }
+
+    /// The members on which something of the group runs.
+    pub fn nodes_running<'a>(
+        &'a self,
+        group: &'a GroupName,
+    ) -> impl Iterator<Item = &'a NodeName> + 'a {
+        self.members.keys().filter(move |node| !self.group_state(group, node).is_offline())
+    }
+
+    /// The members on which the group is online, faulted or not.
+    pub fn nodes_online<'a>(
+        &'a self,
+        group: &'a GroupName,
+    ) -> impl Iterator<Item = &'a NodeName> + 'a {
+        self.members.keys().filter(move |node| self.group_state(group, node).is_online())
+    }
+
+    /// The first resource of the group that could not be stopped, and where.
+    pub fn stop_failed(&self, group: &GroupName) -> Option<(&ResourceName, &NodeName)> {
+        self.members.keys().find_map(|node| {
+            let resources = &self.observed_on(node, group)?.resources;
+            let (name, _) = resources.iter().find(|(_, o)| o.state == ResourceState::StopFailed)?;
+            Some((name, node))
+        })
+    }
+}
+
+impl Switch {
+    /// Sets it on some of the nodes, or everywhere; `all` are the nodes that count.
+    pub fn set(&mut self, on: bool, nodes: Option<&[NodeName]>, all: &[NodeName]) {
+        let Some(nodes) = nodes else {
+            *self = Self::everywhere(on);
+            return;
+        };
+        let is_on = |node: &NodeName| if nodes.contains(node) { on } else { self.is_on(node) };
+        let different: Vec<NodeName> = all.iter().filter(|n| is_on(n) != self.on).cloned().collect();
+        *self = if !all.is_empty() && different.len() == all.len() {
+            Self::everywhere(!self.on)
+        } else {
+            Self { on: self.on, except: different }
+        };
+    }
+
+    /// Whether it is on, on any of these nodes.
+    pub fn is_on_any(&self, nodes: &[NodeName]) -> bool {
+        nodes.iter().any(|node| self.is_on(node)) || (nodes.is_empty() && self.on)
+    }
+}
+
 impl Group {
     /// Position in Nodelist: smaller is preferred. `None`: not a potential primary.
     pub fn preference(&self, node: &NodeName) -> Option<usize> {
         self.nodelist.iter().position(|n| n == node)
-    }
-}
-
-/// `<Method>_timeout` of a method.
-pub const fn method_timeout_property(method: Method) -> &'static str {
-    match method {
-        Method::Validate => "Validate_timeout",
-        Method::Update => "Update_timeout",
-        Method::Init => "Init_timeout",
-        Method::Fini => "Fini_timeout",
-        Method::Boot => "Boot_timeout",
-        Method::PrenetStart => "Prenet_start_timeout",
-        Method::Start => "Start_timeout",
-        Method::MonitorStart => "Monitor_start_timeout",
-        Method::MonitorStop => "Monitor_stop_timeout",
-        Method::Stop => "Stop_timeout",
-        Method::PostnetStop => "Postnet_stop_timeout",
-        Method::MonitorCheck => "Monitor_check_timeout",
     }
 }
