@@ -1,52 +1,28 @@
 //! The cluster as keys and values of the control store: paths, JSON with a format number, and changes with their guards.
 //!
-//! One function reads (`Cluster::apply`), one writes (`Object::encode`). A value is `{"format": 1, …}`; a newer format or one that cannot be read
-//! becomes a `Problem` and is never written over.
+//! One function reads (`Cluster::apply`), one writes (`Object::encode`). A value is `{"format": 1, "kind": …, "value": …}`; a newer format
+//! or one that cannot be read becomes a `Problem` and is never written over.
+
+mod apply;
+mod codec;
+mod key;
+#[cfg(test)]
+mod tests;
+mod transaction;
+
+pub use codec::FORMAT;
+pub use key::{Key, UnknownKey};
+pub use transaction::{VALUE_BYTES_MAX, WriteError};
 
 use crate::model::{
-    Answer, ClusterSettings, Fence, FiniOwed, Group, History, Intent, Job, JobId, Member,
-    NodeConfig, Observed, President, Request, RequestId, Resource, TypeConfig,
+    Answer, ClusterSettings, Fence, FiniOwed, Group, History, Intent, Job, Member, NodeConfig,
+    Observed, President, Request, Resource, TypeConfig,
 };
-use crate::names::{GroupName, NodeName, ResourceName, TypeName};
-
-/// What a key stands for. `Display` is its path below the cluster's prefix.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
-    /// `cluster`
-    Cluster,
-    /// `node/N`
-    Node(NodeName),
-    /// `type/T`
-    Type(TypeName),
-    /// `group/G`
-    Group(GroupName),
-    /// `resource/R`
-    Resource(ResourceName),
-    /// `intent/G`
-    Intent(GroupName),
-    /// `history/G`
-    History(GroupName),
-    /// `fini/N/R`
-    Fini(NodeName, ResourceName),
-    /// `fence/N`
-    Fence(NodeName),
-    /// `request/ID`
-    Request(RequestId),
-    /// `answer/ID`
-    Answer(RequestId),
-    /// `job/N/REQUEST/NUMBER`
-    Job(JobId),
-    /// `member/N`
-    Member(NodeName),
-    /// `observed/N/G`
-    Observed(NodeName, GroupName),
-    /// `president`
-    President,
-}
 
 /// A value to be written.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "each is the value of the key of the same name")]
+#[expect(clippy::large_enum_variant, reason = "short-lived; a box at every use would say nothing")]
 pub enum Object {
     Cluster(ClusterSettings),
     Node(NodeConfig),
@@ -79,7 +55,7 @@ pub struct Change {
 pub enum Guard {
     /// The key does not exist.
     Absent(String),
-    /// The same holder since this create revision.
+    /// The same holds since this create revision.
     CreatedAt(String, i64),
     /// Not changed since this revision.
     ChangedAt(String, i64),
