@@ -4,6 +4,7 @@
 
 use crate::model::{Cluster, Decision, Incarnation};
 use crate::names::{GroupName, NodeName};
+use crate::planted::Planted;
 use crate::store::Change;
 
 /// What the planner knows besides the cluster.
@@ -15,6 +16,8 @@ pub struct Situation {
     pub node: NodeName,
     /// Its incarnation.
     pub incarnation: Incarnation,
+    /// In which way it errs, for the simulation; `Planted::default()`: in none.
+    pub planted: Planted,
 }
 
 /// Changes that are written in one guarded transaction, or not at all.
