@@ -6,6 +6,8 @@
 //! No consensus of our own lives here, ever (design §5.2).
 
 pub mod conformance;
+pub mod embedded;
+mod lease;
 pub mod memory;
 mod mirror;
 mod port;

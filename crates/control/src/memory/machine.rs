@@ -5,6 +5,7 @@
 //! copy the whole state: the simulation calls it millions of times.
 
 use super::log::Log;
+use crate::lease::granted_ttl;
 use crate::{Entry, Error, Event, Granted, LeaseId, Op, Range, Revision, Txn, TxnOutcome};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -269,19 +270,4 @@ impl Default for Machine {
     fn default() -> Self {
         Self::new(Options::default())
     }
-}
-
-/// The time a lease gets: what was asked, rounded up to whole steps and the shortest.
-pub(crate) fn granted_ttl(
-    asked: Duration,
-    step: Duration,
-    min: Duration,
-) -> Result<Duration, Error> {
-    if asked > Granted::TTL_MAX {
-        let max = Granted::TTL_MAX;
-        return Err(Error::Invalid(format!("a lease of {asked:?}, at most {max:?}")));
-    }
-    let step = step.max(Duration::from_millis(1)).as_nanos();
-    let steps = asked.max(min).as_nanos().div_ceil(step).max(1);
-    Ok(Duration::from_nanos(u64::try_from(steps * step).unwrap_or(u64::MAX)))
 }
