@@ -35,7 +35,7 @@ pub struct Options {
     pub log_events_max: u64,
     /// Keys and values of the changes kept, in bytes.
     pub log_bytes_max: u64,
-    /// Largest file, in bytes; what would not fit is not done.
+    /// Nothing is put into a file that is larger, in bytes. Leases end and keys are deleted all the same.
     pub file_bytes_max: u64,
     /// The time of this machine; another one only in tests.
     pub clock: Clock,

@@ -7,7 +7,7 @@
 use super::Options;
 use super::errors::{error_of, is_failed_sync, is_full};
 use super::file::{self, Identity};
-use super::tables::{self, Change, Head, LogMax};
+use super::tables::{self, Bounds, Change, Head};
 use crate::{Error, Event, Granted, LeaseId, Range, Revision, Txn, TxnOutcome};
 use rusqlite::{Connection, TransactionBehavior};
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
@@ -61,7 +61,7 @@ type Sql<T> = rusqlite::Result<T>;
 impl Engine {
     /// Opens or makes the file. Leases of another boot end.
     pub(super) fn open(path: &Path, options: Options) -> Result<Self, Error> {
-        let (connection, identity) = file::open(path, options.file_bytes_max)?;
+        let (connection, identity) = file::open(path)?;
         let (path, seen, failed) = (path.to_owned(), 0, None);
         let mut engine = Self { connection, identity, path, options, seen, failed };
         let boot = engine.options.clock.boot().to_owned();
@@ -225,10 +225,14 @@ impl Engine {
         self.connection.pragma_update(None, "synchronous", synchronous)?;
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Options { clock, log_events_max, log_bytes_max, .. } = &self.options;
-        let bound = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let log_max = LogMax { events: bound(*log_events_max), bytes: bound(*log_bytes_max) };
-        let mut change = Change::begin(&transaction, clock.now(), log_max)?;
+        let Options { clock, log_events_max, log_bytes_max, file_bytes_max, .. } = &self.options;
+        let bound = |number: &u64| i64::try_from(*number).unwrap_or(i64::MAX);
+        let bounds = Bounds {
+            log_events: bound(log_events_max),
+            log_bytes: bound(log_bytes_max),
+            file_bytes: bound(file_bytes_max),
+        };
+        let mut change = Change::begin(&transaction, clock.now(), bounds)?;
         let before = change.head.revision;
         let found = f(&mut change)?;
         if let Err(error) =

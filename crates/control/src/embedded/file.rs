@@ -128,7 +128,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Opens the store, making it first if there is none.
-pub(super) fn open(path: &Path, file_bytes_max: u64) -> Result<(Connection, Identity), Error> {
+pub(super) fn open(path: &Path) -> Result<(Connection, Identity), Error> {
     refuse_shared_file_system(folder_of(path))?;
     // Once more if another process takes away what was just found.
     for _ in 0..3 {
@@ -139,8 +139,7 @@ pub(super) fn open(path: &Path, file_bytes_max: u64) -> Result<(Connection, Iden
         }
         let before = inode_of(path)?;
         check_untouched(path)?;
-        let connection =
-            connect(path, file_bytes_max).map_err(|error| error_of(path, &error))??;
+        let connection = connect(path).map_err(|error| error_of(path, &error))??;
         let identity = Identity::read(path)?;
         if identity.inodes[0] == before {
             return Ok((connection, identity));
@@ -251,7 +250,7 @@ fn check_format(connection: &Connection, path: &Path) -> rusqlite::Result<Result
     Ok(Ok(()))
 }
 
-fn connect(path: &Path, file_bytes_max: u64) -> rusqlite::Result<Result<Connection, Error>> {
+fn connect(path: &Path) -> rusqlite::Result<Result<Connection, Error>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     let mut since = Instant::now();
@@ -262,19 +261,13 @@ fn connect(path: &Path, file_bytes_max: u64) -> rusqlite::Result<Result<Connecti
             "{shown} is read-only; check that this user may write it"
         ))));
     }
-    let page_bytes: u64 = connection
-        .pragma_query_value(None, "page_size", |row| row.get::<_, i64>(0))?
-        .unsigned_abs();
-    connection.execute_batch(&format!(
-        "PRAGMA synchronous = FULL;
-         PRAGMA foreign_keys = OFF;
+    connection.execute_batch(
+        "PRAGMA foreign_keys = OFF;
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -4096;
          PRAGMA trusted_schema = OFF;
-         PRAGMA cell_size_check = ON;
-         PRAGMA max_page_count = {};",
-        (file_bytes_max / page_bytes.max(512)).max(1)
-    ))?;
+         PRAGMA cell_size_check = ON;",
+    )?;
     connection.set_prepared_statement_cache_capacity(64);
     if let Err(error) = check_format(&connection, path)? {
         return Ok(Err(error));

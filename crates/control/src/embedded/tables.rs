@@ -24,11 +24,12 @@ pub(super) struct Head {
     pub(super) boot: String,
 }
 
-/// Bounds of the log.
+/// Bounds of the log and of the whole file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LogMax {
-    pub(super) events: i64,
-    pub(super) bytes: i64,
+pub(super) struct Bounds {
+    pub(super) log_events: i64,
+    pub(super) log_bytes: i64,
+    pub(super) file_bytes: i64,
 }
 
 impl Head {
@@ -147,15 +148,15 @@ pub(super) struct Change<'a> {
     pub(super) head: Head,
     /// Time since boot, read after all other writers were locked out.
     pub(super) now: Duration,
-    log_max: LogMax,
+    bounds: Bounds,
     /// The next lease may end sooner than other processes know.
     pub(super) granted: bool,
 }
 
 impl<'a> Change<'a> {
-    pub(super) fn begin(db: &'a Connection, now: Duration, log_max: LogMax) -> Sql<Self> {
+    pub(super) fn begin(db: &'a Connection, now: Duration, bounds: Bounds) -> Sql<Self> {
         let head = Head::read(db)?;
-        Ok(Self { db, before: head.clone(), head, now, log_max, granted: false })
+        Ok(Self { db, before: head.clone(), head, now, bounds, granted: false })
     }
 
     /// Whether there is anything for other processes to see.
@@ -250,6 +251,12 @@ impl<'a> Change<'a> {
                 return Ok(Err(Error::LeaseGone));
             }
         }
+        let puts = txn.ops.iter().any(|op| matches!(op, Op::Put { .. }));
+        if puts && self.used_bytes()? > self.bounds.file_bytes {
+            let max = self.bounds.file_bytes;
+            let why = format!("it is full ({max} bytes); delete what is no longer needed");
+            return Ok(Err(Error::Unavailable(why)));
+        }
         let next = self.head.revision + 1;
         for op in &txn.ops {
             match op {
@@ -267,6 +274,13 @@ impl<'a> Change<'a> {
             Guard::CreatedAt(_, at) => found.is_some_and(|(created, _)| created == *at),
             Guard::ChangedAt(_, at) => found.is_some_and(|(_, changed)| changed == *at),
         })
+    }
+
+    /// Of the file. The limit is for what is put: leases end and keys are deleted also when it is reached.
+    fn used_bytes(&self) -> Sql<i64> {
+        let number = |name| self.db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let pages = number("page_count")? - number("freelist_count")?;
+        Ok(pages.saturating_mul(number("page_size")?))
     }
 
     fn is_alive(&self, lease: LeaseId) -> Sql<bool> {
@@ -322,7 +336,8 @@ impl<'a> Change<'a> {
 
     /// Forgets the oldest revisions while there is more than the bounds allow.
     fn trim_log(&mut self) -> Sql<()> {
-        while self.head.log_events > self.log_max.events || self.head.log_bytes > self.log_max.bytes
+        while self.head.log_events > self.bounds.log_events
+            || self.head.log_bytes > self.bounds.log_bytes
         {
             let oldest: Option<Revision> = self
                 .db

@@ -5,3 +5,5 @@
 mod embedded;
 mod memory;
 mod mirror;
+mod opening;
+mod processes;
