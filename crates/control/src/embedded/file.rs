@@ -6,15 +6,16 @@
 
 use super::errors::error_of;
 use crate::Error;
-use rusqlite::{Connection, OpenFlags};
-use rustix::fs::{CWD, FileType, Mode, mknodat, statfs};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with, statfs};
+use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Marks the file as ours: `SFcs` in ASCII.
@@ -163,17 +164,14 @@ fn refuse_shared_file_system(folder: &Path) -> Result<(), Error> {
 
 /// Makes a complete, empty store and gives it its name, unless somebody else was faster.
 fn create(path: &Path) -> Result<(), Error> {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let new = beside(path, &format!(".new-{}-{number}", std::process::id()));
-    let made = fill(&new).and_then(|()| match fs::hard_link(&new, path) {
+    let random = RandomState::new().hash_one(std::process::id());
+    let new = beside(path, &format!(".new-{random:016x}"));
+    let made = fill(&new).and_then(|()| match name_new(&new, path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(unavailable(path, &error)),
         _ => Ok(()),
     });
-    for left_over in
-        [new.clone(), beside(&new, "-journal"), beside(&new, "-wal"), beside(&new, "-shm")]
-    {
-        let _ = fs::remove_file(left_over);
+    for left_over in ["", "-journal", "-wal", "-shm"] {
+        let _ = fs::remove_file(beside(&new, left_over));
     }
     made?;
     let folder = folder_of(path);
@@ -181,9 +179,15 @@ fn create(path: &Path) -> Result<(), Error> {
     synced.map_err(|error| unavailable(folder, &error))
 }
 
+/// Never replaces anything. Some file systems have no such renaming, some have no links.
+fn name_new(new: &Path, path: &Path) -> io::Result<()> {
+    match renameat_with(CWD, new, CWD, path, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => fs::hard_link(new, path),
+        other => other.map_err(io::Error::from),
+    }
+}
+
 fn fill(path: &Path) -> Result<(), Error> {
-    // Of a process that had our id and died in the middle.
-    let _ = fs::remove_file(path);
     mknodat(CWD, path, FileType::RegularFile, Mode::RUSR | Mode::WUSR, 0)
         .map_err(|error| unavailable(path, &error.into()))?;
     let fill = || {
@@ -218,7 +222,12 @@ fn check_untouched(path: &Path) -> Result<(), Error> {
         let connection = Connection::open_with_flags(immutable_uri(path), flags)?;
         check_format(&connection, path)
     };
-    check().map_err(|error| error_of(path, &error))?
+    match check() {
+        // A process that died, or a disk that filled up, while the log was being copied into the file: it is whole only together with its log,
+        // which this connection does not read.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Ok(()),
+        other => other.map_err(|error| error_of(path, &error))?,
+    }
 }
 
 fn immutable_uri(path: &Path) -> String {

@@ -296,6 +296,27 @@ async fn the_log_is_bounded_and_the_last_revision_is_kept() {
 }
 
 #[tokio::test]
+async fn a_long_past_is_given_in_several_batches_of_whole_revisions() {
+    const EACH: usize = 120;
+    let folder = folder();
+    let store = open(&folder.path().join("control.db"));
+    for _ in 0..30 {
+        let put = |n: usize| Op::Put { key: n.to_string(), value: vec![0; 2000], lease: None };
+        store.txn(Txn { guards: vec![], ops: (0..EACH).map(put).collect() }).await.unwrap();
+    }
+    let mut watch = store.watch("", 2).await.unwrap();
+    let (mut seen, mut batches) = (0, 0);
+    while seen < 30 * EACH {
+        let (revision, events) = watch.next().await.unwrap();
+        assert_eq!(events.len() % EACH, 0, "half a revision");
+        seen += events.len();
+        batches += 1;
+        assert_eq!(revision, 1 + (seen / EACH) as i64);
+    }
+    assert!(batches > 1);
+}
+
+#[tokio::test]
 async fn a_lease_that_became_due_while_nobody_ran_is_over_before_anything_is_seen() {
     let folder = folder();
     let path = folder.path().join("control.db");
@@ -334,7 +355,35 @@ async fn a_real_file_system_that_is_full_refuses_and_recovers() {
     // The next write may or may not fit; nothing that was acknowledged is lost either way.
     let renewed = store.keep_alive(lease).await;
     println!("{count} values; a renewal on the full disk: {renewed:?}");
-    drop(store);
+    // Also for who opens it now, although the log could not be copied into the file.
+    for _ in 0..2 {
+        let other = open(&path);
+        assert_eq!(keys(&other).await.len(), count);
+    }
+    let ops = (0..count).map(|n| Op::Delete { key: n.to_string() }).collect();
+    let deleted = store.txn(Txn { guards: vec![], ops }).await;
+    println!("deleting everything on the full disk: {deleted:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_whole_only_with_its_log_is_opened() {
+    let folder = folder();
+    let path = folder.path().join("control.db");
     let store = open(&path);
-    assert_eq!(keys(&store).await.len(), count);
+    for n in 0..10 {
+        put(&store, &n.to_string(), 20_000).await.unwrap();
+    }
+    // As after a checkpoint that wrote the first page and no other: page 1 of the log names more pages than there are.
+    let length = fs::metadata(&path).unwrap().len();
+    let log = fs::read(folder.path().join("control.db-wal")).unwrap();
+    let copy = folder.path().join("copy.db");
+    fs::copy(&path, &copy).unwrap();
+    fs::write(folder.path().join("copy.db-wal"), &log).unwrap();
+    let mut frames = log[32..].chunks_exact(24 + 4096);
+    let first = frames.rfind(|frame| frame[..4] == [0, 0, 0, 1]).unwrap();
+    let mut bytes = fs::read(&copy).unwrap();
+    bytes[..4096].copy_from_slice(&first[24..]);
+    fs::write(&copy, bytes).unwrap();
+    assert_eq!(fs::metadata(&copy).unwrap().len(), length);
+    assert_eq!(keys(&open(&copy)).await.len(), 10);
 }
