@@ -8,6 +8,7 @@
 //! - `monitor`: the fault monitor's arithmetic (scds_fm_action).
 //! - `goal`: when what an operator asked for has come true, or why it will not.
 //! - `scha`: the answers of `scha_*_get`.
+//! - `values`: configured values by property name.
 //! - `words`: how states are spelled.
 //!
 //! No clock, no threads, no files: time is an argument. What this crate decides twice from the same state is the same.
@@ -24,6 +25,7 @@ pub mod planner;
 pub mod planted;
 pub mod scha;
 pub mod store;
+pub mod values;
 pub mod words;
 
 pub use model::*;

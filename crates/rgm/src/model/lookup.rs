@@ -277,6 +277,12 @@ impl Cluster {
         self.members.keys().filter(move |node| self.group_state(group, node).is_online())
     }
 
+    /// Whether a resource of the group could not be stopped on this node.
+    pub fn resource_stop_failed_on(&self, group: &GroupName, node: &NodeName) -> bool {
+        let seen = self.observed_on(node, group);
+        seen.is_some_and(|o| o.resources.values().any(|r| r.state == ResourceState::StopFailed))
+    }
+
     /// The first resource of the group that could not be stopped, and where.
     pub fn stop_failed(&self, group: &GroupName) -> Option<(&ResourceName, &NodeName)> {
         self.members.keys().find_map(|node| {
@@ -295,7 +301,8 @@ impl Switch {
             return;
         };
         let is_on = |node: &NodeName| if nodes.contains(node) { on } else { self.is_on(node) };
-        let different: Vec<NodeName> = all.iter().filter(|n| is_on(n) != self.on).cloned().collect();
+        let different: Vec<NodeName> =
+            all.iter().filter(|n| is_on(n) != self.on).cloned().collect();
         *self = if !all.is_empty() && different.len() == all.len() {
             Self::everywhere(!self.on)
         } else {
