@@ -68,7 +68,8 @@ impl fmt::Display for Diagnostic {
         let margin = " ".repeat(number.len());
         write!(f, "{margin}--> {}:{}:{}", self.file, self.line, self.column)?;
         if let Some(Excerpt { text, start, len }) = &self.excerpt {
-            writeln!(f, "\n{margin} |\n{number} | {text}")?;
+            let line = format!("{number} | {text}");
+            writeln!(f, "\n{margin} |\n{}", line.trim_end())?;
             let underline = format!("{}{}", " ".repeat(*start), "^".repeat(*len));
             write!(f, "{}", format!("{margin} | {underline} {}", self.label).trim_end())?;
         } else if !self.label.is_empty() {
@@ -204,7 +205,7 @@ impl<'a> Source<'a> {
         let (mut text, mut column) = (Vec::<char>::new(), 1);
         let (mut first, mut last) = (None, None);
         let mut at = from;
-        for chunk in self.text[from..to].utf8_chunks() {
+        'line: for chunk in self.text[from..to].utf8_chunks() {
             let broken =
                 (!chunk.invalid().is_empty()).then_some(('\u{FFFD}', chunk.invalid().len()));
             for (char, bytes) in chunk.valid().chars().map(|c| (c, c.len_utf8())).chain(broken) {
@@ -215,6 +216,10 @@ impl<'a> Source<'a> {
                 }
                 if at >= span.end {
                     last.get_or_insert(text.len());
+                }
+                // Nobody is shown more than this.
+                if first.is_some_and(|first| text.len() > first + 2 * SHOWN_COLUMNS_MAX) {
+                    break 'line;
                 }
                 at += bytes;
                 match char {
@@ -249,7 +254,9 @@ fn window(text: &[char], first: usize, last: usize) -> Excerpt {
         shown.push('…');
     }
     shown.extend(&text[from..to]);
-    let shown = if to < text.len() { shown + "…" } else { shown.trim_end().to_owned() };
+    if to < text.len() {
+        shown.push('…');
+    }
     let start = first - from + usize::from(from > 0);
     Excerpt { text: shown, start, len: (last.min(to).max(first) - first).max(1) }
 }

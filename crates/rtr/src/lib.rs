@@ -20,7 +20,7 @@ pub use model::{
     InitNodes, Method, Property, PropertyKind, Range, ResourceType, SystemDefined, Tunability,
     Tunable, Upgrade, UpgradeFrom,
 };
-pub use names::{NAME_BYTES_MAX, is_legal_name, name_matches, nearest};
+pub use names::{NAME_BYTES_MAX, NameError, is_legal_name, name_matches, nearest, resolve};
 pub use parse::{
     API_VERSION_ACCEPTED_MAX, API_VERSION_DEFAULT, API_VERSION_MAX, FILE_BYTES_MAX, Parsed, parse,
 };

@@ -1,8 +1,10 @@
 //! Names: the keywords of the grammar, legal names, the full name of a type and how people shorten it, and the nearest right
 //! name to a wrong one. Everything compares without ASCII case.
 
+use crate::diagnostic::shown;
 use crate::model::{InitNodes, Method, ResourceType, SystemDefined, Tunability, Tunable};
 use std::fmt;
+use thiserror::Error;
 
 /// Bytes of a name of a group, a resource, a property or an enumeration literal.
 pub const NAME_BYTES_MAX: usize = 255;
@@ -209,6 +211,55 @@ pub fn name_matches(full_name: &str, typed: &str) -> bool {
         && agrees(version, typed_version)
 }
 
+/// Why a typed name is not that of one type. The operator erred.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NameError {
+    /// No type has it.
+    #[error("there is no resource type {}{}", shown(.typed), .nearest.as_ref().map_or_else(String::new, |n| format!("; did you mean {n}?")))]
+    Unknown {
+        /// As typed.
+        typed: String,
+        /// Full name of the nearest.
+        nearest: Option<String>,
+    },
+    /// Several types have it.
+    #[error("{} may be any of {}; give the full name", shown(.typed), .candidates.join(", "))]
+    Ambiguous {
+        /// As typed.
+        typed: String,
+        /// Their full names.
+        candidates: Vec<String>,
+    },
+}
+
+/// The type of which somebody typed the name, among these full names. A whole name wins; else vendor and version may be left out
+/// as long as one type remains.
+pub fn resolve<'a>(
+    typed: &str,
+    full_names: impl IntoIterator<Item = &'a str>,
+) -> Result<&'a str, NameError> {
+    let full_names: Vec<&str> = full_names.into_iter().collect();
+    if let Some(name) = full_names.iter().find(|name| name.eq_ignore_ascii_case(typed)) {
+        return Ok(name);
+    }
+    let matching: Vec<&str> =
+        full_names.iter().copied().filter(|name| name_matches(name, typed)).collect();
+    match matching[..] {
+        [name] => Ok(name),
+        [] => {
+            let near = |name: &&&str| nearest(typed, [**name, parts(name).1]).is_some();
+            let nearest = nearest(typed, full_names.iter().copied())
+                .or_else(|| full_names.iter().find(near).copied());
+            let nearest = nearest.map(str::to_owned);
+            Err(NameError::Unknown { typed: typed.to_owned(), nearest })
+        }
+        _ => {
+            let candidates = matching.into_iter().map(str::to_owned).collect();
+            Err(NameError::Ambiguous { typed: typed.to_owned(), candidates })
+        }
+    }
+}
+
 /// Vendor, base and version of a type's name. Neither vendor nor base can contain `.` or `:`; a version may.
 fn parts(name: &str) -> (Option<&str>, &str, Option<&str>) {
     let (name, version) = match name.split_once(':') {
@@ -247,6 +298,28 @@ mod tests {
         }
         assert!(name_matches("iim", "iim"));
         assert!(!name_matches("iim", "SUNW.iim"));
+    }
+
+    #[test]
+    fn a_short_name_is_resolved_when_one_type_has_it() {
+        let types = ["SUNW.iim:3.1", "SUNW.iim:3.2", "SUNW.gds:6", "ACME.gds", "SUNW.HAStorage"];
+        let check = |typed: &str, expect: Result<&str, &str>| {
+            let found = resolve(typed, types).map_err(|e| e.to_string());
+            assert_eq!(found, expect.map_err(str::to_owned), "{typed}");
+        };
+        check("SUNW.iim:3.1", Ok("SUNW.iim:3.1"));
+        check("iim:3.2", Ok("SUNW.iim:3.2"));
+        check("SUNW.gds", Ok("SUNW.gds:6"));
+        check("acme.GDS", Ok("ACME.gds"));
+        check("hastorage", Ok("SUNW.HAStorage"));
+        check("gds", Err("gds may be any of SUNW.gds:6, ACME.gds; give the full name"));
+        check("iim", Err("iim may be any of SUNW.iim:3.1, SUNW.iim:3.2; give the full name"));
+        check(
+            "SUNW.HAStorag",
+            Err("there is no resource type SUNW.HAStorag; did you mean SUNW.HAStorage?"),
+        );
+        check("hastorge", Err("there is no resource type hastorge; did you mean SUNW.HAStorage?"));
+        check("banana", Err("there is no resource type banana"));
     }
 
     #[test]

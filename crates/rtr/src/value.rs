@@ -6,16 +6,20 @@
 use crate::diagnostic::shown;
 use crate::model::{PropertyKind, Range};
 use crate::names::{Keyword, is_legal_name, nearest};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Bytes of a value, all elements of an array together. The original allows 4 MiB; a record of the control store does not.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
 
+/// Literals of an enumeration that a message lists.
+const LISTED_LITERALS_MAX: usize = 16;
+
 /// Protocols of Port_list.
 const PROTOCOLS: [&str; 4] = ["tcp", "udp", "tcp6", "udp6"];
 
 /// What the elements of a system-defined array (or a value) must look like beyond their kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rule {
     /// Nothing more.
     #[default]
@@ -60,7 +64,7 @@ pub enum ValueProblem {
     AboveMax { value: i64, bound: i64 },
     #[error("\"{value}\" is neither TRUE nor FALSE")]
     NotBoolean { value: String },
-    #[error("\"{value}\" is not one of {}{}", .literals.join(", "), did_you_mean(.nearest))]
+    #[error("\"{value}\" is not one of {}{}", listed(.literals), did_you_mean(.nearest))]
     NotLiteral { value: String, literals: Vec<String>, nearest: Option<String> },
     #[error("\"{value}\" is {bytes} bytes long, at least {bound} are required")]
     TooShort { value: String, bytes: usize, bound: i64 },
@@ -86,6 +90,13 @@ pub enum ValueProblem {
     NotWeight { value: String },
     #[error("\"{value}\" is not an absolute path")]
     NotPath { value: String },
+}
+
+/// The literals as a message lists them.
+fn listed(literals: &[String]) -> String {
+    let first = literals.get(..LISTED_LITERALS_MAX).unwrap_or(literals);
+    let more = if first.len() < literals.len() { ", …" } else { "" };
+    format!("{}{more}", first.join(", "))
 }
 
 fn did_you_mean(nearest: &Option<String>) -> String {
@@ -325,12 +336,14 @@ mod tests {
         check(array(None, None, None), Rule::Weights, &["3@node-1"], &["3@node-1"]);
     }
 
+    fn refused(kind: PropertyKind, rule: Rule, values: &[&str], expect: &str) {
+        let error = kind.check_with(rule, "P", values).unwrap_err();
+        assert_eq!(error.to_string(), format!("property P: {expect}"));
+    }
+
     #[test]
     fn a_refusal_says_property_value_and_bound() {
-        let check = |kind: PropertyKind, rule, values: &[&str], expect: &str| {
-            let error = kind.check_with(rule, "P", values).unwrap_err();
-            assert_eq!(error.to_string(), format!("property P: {expect}"));
-        };
+        let check = refused;
         check(int(Some(1), None), Rule::Plain, &["0"], "0 is less than the minimum, 1");
         check(int(None, Some(9)), Rule::Plain, &["10"], "10 is more than the maximum, 9");
         for text in ["", "+", "0x10", "1.5", "60s", "99999999999999999999", "--1", "1 "] {
@@ -357,6 +370,11 @@ mod tests {
             &["abcdef"],
             "\"abcdef\" is 6 bytes long, at most 5 are allowed",
         );
+    }
+
+    #[test]
+    fn a_refused_list_says_which_element() {
+        let check = refused;
         check(
             array(None, Some(1), None),
             Rule::Plain,

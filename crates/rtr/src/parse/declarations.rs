@@ -146,6 +146,10 @@ impl Parser<'_> {
     /// RESOURCE_TYPE comes first, and declarations before everything else.
     fn check_order(&mut self, keyword: &'static str, span: Span) {
         if self.part != Part::Declarations {
+            // Said once: what follows is as late.
+            if std::mem::replace(&mut self.is_late_said, true) {
+                return;
+            }
             let what = if self.part == Part::Upgrade { "`#$upgrade`" } else { "the table" };
             let report = Report::error(span, format!("{keyword} is declared too late"));
             self.scan.report(report.label(format!("declarations come before {what}")));

@@ -51,6 +51,12 @@ pub(super) fn is_keyword(word: &str) -> bool {
     KEYWORDS.iter().any(|(keyword, _)| keyword.eq_ignore_ascii_case(word))
 }
 
+/// Whether this is an attribute that stands alone.
+pub(super) fn takes_no_value(word: &str) -> bool {
+    let found = KEYWORDS.iter().find(|(keyword, _)| keyword.eq_ignore_ascii_case(word));
+    matches!(found, Some((_, What::Extension | What::PerNode | What::Type(_))))
+}
+
 impl Parser<'_> {
     /// `"{" "PROPERTY" "=" name ";" { attribute ";" } "}"`
     pub(super) fn entry(&mut self) {
@@ -115,15 +121,14 @@ impl Parser<'_> {
         // A mark that List takes and Name does not cannot begin a word, but a word must always be taken.
         self.scan.next(Mode::Name);
         let Some(&(keyword, what)) = found else {
-            let words = KEYWORDS.iter().map(|(keyword, _)| *keyword);
+            let meant = nearest(&name, KEYWORDS.iter().map(|(keyword, _)| *keyword));
             let report = Report::error(span, format!("`{}` is not an attribute", shown(&name)));
-            let report =
-                report.label("expected an attribute or `}`").suggest(nearest(&name, words));
-            self.scan.report(report);
+            self.scan.report(report.label("expected an attribute or `}`").suggest(meant));
+            draft.guessed.extend(meant);
             self.values(span, Mode::List);
             return true;
         };
-        if draft.seen.is_empty() && !matches!(what, What::Property) {
+        if draft.seen.is_empty() && draft.guessed.is_empty() && !matches!(what, What::Property) {
             let report = Report::error(span, format!("the entry begins with {keyword}"));
             self.scan.report(report.label("expected `PROPERTY = name;` first"));
         }
@@ -233,7 +238,7 @@ impl Parser<'_> {
             let values = self.values(behind, Mode::List);
             self.no_value(keyword, &values);
         } else {
-            self.semicolon(behind);
+            self.semicolon(behind, true);
         }
         match draft.kind {
             Some((before, ..)) if before != kind => {
@@ -309,7 +314,7 @@ impl Parser<'_> {
     }
 
     fn literal(&mut self, value: Value, literals: &mut Vec<String>) {
-        if !value.is_clean {
+        if !value.is_clean || literals.len() > LITERALS_MAX {
             return;
         }
         if !is_legal_name(&value.text) {
@@ -322,7 +327,9 @@ impl Parser<'_> {
         } else if literals.len() == LITERALS_MAX {
             let message = format!("the enumeration has more than {LITERALS_MAX} literals");
             self.scan.report(Report::error(value.span, message).label("expected fewer"));
-        } else if literals.len() < LITERALS_MAX {
+            // One too many, so that this is said once.
+            literals.push(value.text);
+        } else {
             literals.push(value.text);
         }
     }

@@ -34,6 +34,9 @@ impl Type {
     }
 }
 
+/// The keywords of [`Type`].
+const TYPES: [&str; 5] = ["STRING", "INT", "BOOLEAN", "ENUM", "STRINGARRAY"];
+
 /// A bound keyword.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bound {
@@ -91,6 +94,8 @@ pub(super) struct Draft {
     pub(super) open: Span,
     /// Keywords that occurred.
     pub(super) seen: Vec<&'static str>,
+    /// Keywords that misspelt ones probably meant; they are not reported as missing too.
+    pub(super) guessed: Vec<&'static str>,
     pub(super) name: Option<Value>,
     pub(super) extension: Option<Span>,
     pub(super) per_node: Option<Span>,
@@ -106,6 +111,7 @@ impl Draft {
         Self {
             open,
             seen: vec![],
+            guessed: vec![],
             name: None,
             extension: None,
             per_node: None,
@@ -122,13 +128,16 @@ impl Parser<'_> {
     /// Judges an entry and keeps it.
     pub(super) fn finish(&mut self, draft: Draft) {
         let Some(name) = draft.name.clone() else {
-            if !draft.seen.contains(&"PROPERTY") {
+            if !draft.seen.contains(&"PROPERTY") && !draft.guessed.contains(&"PROPERTY") {
                 let report = Report::error(draft.open, "the entry names no property");
                 self.scan.report(report.label("expected `{ PROPERTY = name; …`"));
             }
             return;
         };
         self.check_is_new(&name);
+        if draft.extension.is_none() && draft.guessed.contains(&"EXTENSION") {
+            return;
+        }
         let system = properties::resource(&name.text);
         let kind = if draft.extension.is_some() {
             self.extension(&draft, &name, system)
@@ -201,9 +210,12 @@ impl Parser<'_> {
             self.scan.report(Report::error(name.span, message).label(label));
         }
         let Some((kind, _, literals)) = &draft.kind else {
-            let message = format!("extension property {} has no type", shown(&name.text));
-            let label = "expected STRING, INT, BOOLEAN, ENUM or STRINGARRAY";
-            self.scan.report(Report::error(name.span, message).label(label));
+            let is_misspelt = draft.guessed.iter().any(|word| TYPES.contains(word));
+            if !is_misspelt {
+                let message = format!("extension property {} has no type", shown(&name.text));
+                let label = "expected STRING, INT, BOOLEAN, ENUM or STRINGARRAY";
+                self.scan.report(Report::error(name.span, message).label(label));
+            }
             return None;
         };
         if let Some(span) = draft.per_node {

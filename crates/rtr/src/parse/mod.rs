@@ -67,6 +67,8 @@ struct Parser<'a> {
     declared: HashMap<&'static str, Span>,
     /// Keywords that misspelt declarations probably meant, so that they are not reported as missing too.
     guessed: HashSet<&'static str>,
+    /// Whether it was said that declarations come before the table.
+    is_late_said: bool,
     /// Where each name in the table stands, folded.
     entries: HashMap<String, Span>,
     /// The places of `resource_type.properties`, in their order.
@@ -108,6 +110,7 @@ impl<'a> Parser<'a> {
             resource_type: declarations::nothing_declared(),
             declared: HashMap::new(),
             guessed: HashSet::new(),
+            is_late_said: false,
             entries: HashMap::new(),
             places: Vec::new(),
         }
@@ -208,9 +211,23 @@ impl<'a> Parser<'a> {
             values.equals = true;
             values.span = self.scan.next(Mode::Name).span;
             self.list(&mut values, mode);
+        } else if self.is_equals_missing(name) {
+            let report = Report::error(name.after(), "a name and a value without `=`");
+            self.scan.report(report.label("expected `=`"));
+            values.equals = true;
+            self.list(&mut values, mode);
         }
-        self.semicolon(name.to(values.span));
+        self.semicolon(name.to(values.span), values.equals);
         values
+    }
+
+    /// Whether a value follows the name on its line. After a word that takes none it is another mistake.
+    fn is_equals_missing(&mut self, name: Span) -> bool {
+        let token = self.scan.peek(Mode::Name);
+        matches!(token.kind, Kind::Word | Kind::Quoted(_))
+            && self.scan.same_line(name.start, token.span.start)
+            && !entry::is_keyword(&self.scan.text(token.span))
+            && !entry::takes_no_value(&self.scan.text(name))
     }
 
     fn list(&mut self, values: &mut Values, mode: Mode) {
@@ -259,7 +276,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Takes the `;` behind a statement; says what stands there instead.
-    fn semicolon(&mut self, statement: Span) {
+    fn semicolon(&mut self, statement: Span, equals: bool) {
         let token = self.scan.peek(Mode::Name);
         if token.kind == Kind::Semicolon {
             self.scan.next(Mode::Name);
@@ -267,19 +284,21 @@ impl<'a> Parser<'a> {
         }
         let is_junk =
             matches!(token.kind, Kind::Word | Kind::Quoted(_) | Kind::Equals | Kind::Comma);
-        if is_junk && self.scan.same_line(statement.end.saturating_sub(1), token.span.start) {
-            let text = self.shown(token.span);
-            let report =
-                Report::error(token.span, format!("unexpected `{text}`")).label("expected `;`");
-            self.scan.report(match token.kind {
-                Kind::Word => report.help("a value with blanks must stand in quotes: `\"…\"`"),
-                _ => report,
-            });
-            self.skip_rest_of_line();
-        } else {
+        if !is_junk || !self.scan.same_line(statement.end.saturating_sub(1), token.span.start) {
             let report = Report::error(statement.after(), "a statement does not end");
             self.scan.report(report.label("expected `;`"));
+            return;
         }
+        let text = self.shown(token.span);
+        let report = Report::error(token.span, format!("unexpected `{text}`"));
+        self.scan.report(match token.kind {
+            Kind::Word if equals => report
+                .label("expected `;`")
+                .help("a value with blanks must stand in quotes: `\"…\"`"),
+            _ if equals => report.label("expected `;`"),
+            _ => report.label("expected `=` or `;`"),
+        });
+        self.skip_rest_of_line();
     }
 
     /// Skips to the end of the statement or of the line, whichever comes first.

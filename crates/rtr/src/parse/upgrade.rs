@@ -6,6 +6,9 @@ use crate::model::{Tunability, Upgrade, UpgradeFrom};
 use crate::names::{Keyword, nearest};
 use crate::scan::{Kind, Mode};
 
+/// Lines `#$upgrade_from` of one file.
+const UPGRADES_MAX: usize = 1024;
+
 const WORDS: [&str; 2] = ["#$upgrade", "#$upgrade_from"];
 
 impl Parser<'_> {
@@ -77,6 +80,13 @@ impl Parser<'_> {
         };
         self.end_of_directive(behind);
         let Some(upgrade) = &mut self.resource_type.upgrade else { return };
+        if upgrade.from.len() == UPGRADES_MAX {
+            let message = format!("there are more than {UPGRADES_MAX} `#$upgrade_from` lines");
+            self.scan.report(Report::error(behind, message).label("expected fewer"));
+        }
+        if upgrade.from.len() > UPGRADES_MAX {
+            return;
+        }
         let is_new = upgrade.from.iter().all(|from| from.version != version.text);
         if is_new {
             upgrade.from.push(UpgradeFrom { version: version.text, when });

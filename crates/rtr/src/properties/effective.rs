@@ -3,9 +3,10 @@
 use super::{Category, Presence, RESOURCE, SystemProperty, owned};
 use crate::model::{Property, PropertyKind, ResourceType, Tunable};
 use crate::value::{Rule, ValueError, split_list};
+use serde::{Deserialize, Serialize};
 
 /// One property of the resources of a type, with everything settled.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectiveProperty {
     /// As it is shown: of the framework's table for a system-defined one, of the file for an extension.
     pub name: String,

@@ -1,6 +1,7 @@
 //! The properties of resource types, rt_properties(5), under the names of `scha_resourcetype_get`.
 
 use super::{Category, Kind};
+use crate::model::{Method, ResourceType, SystemDefined};
 use Category::{Conditional, Optional, QueryOnly, Required};
 
 /// A row of the table. None can be changed after registration, except Installed_nodes and RT_system.
@@ -19,6 +20,39 @@ pub struct TypeProperty {
 /// The type property of this name.
 pub fn resource_type(name: &str) -> Option<&'static TypeProperty> {
     TYPE.iter().find(|p| p.name.eq_ignore_ascii_case(name))
+}
+
+impl ResourceType {
+    /// What the RTR file says of a type property, as `scha_resourcetype_get` prints it: a value, or the elements of a list. Methods
+    /// are paths as written. `None`: there is no such property or method, or its value is not the file's but the
+    /// configuration's (Installed_nodes, Resource_list).
+    pub fn type_property(&self, name: &str) -> Option<Vec<String>> {
+        let truth = |is: bool| Some(vec![if is { "TRUE" } else { "FALSE" }.to_owned()]);
+        let text = |text: &str| Some(vec![text.to_owned()]);
+        if let Some(method) = Method::from_name(name) {
+            return self.methods.get(&method).and_then(|path| text(path));
+        }
+        match resource_type(name)?.name {
+            "Resource_type" => text(&self.resource_type),
+            "Vendor_ID" => text(self.vendor_id.as_deref().unwrap_or_default()),
+            "RT_version" => text(&self.rt_version),
+            "RT_description" => text(&self.rt_description),
+            "API_version" => text(&self.api_version.to_string()),
+            "RT_basedir" => text(self.rt_basedir.as_deref().unwrap_or_default()),
+            "Failover" => truth(self.failover),
+            "Single_instance" => truth(self.single_instance),
+            "Init_nodes" => text(&self.init_nodes.to_string()),
+            "Pkglist" => Some(self.pkglist.clone()),
+            "RT_system" => truth(self.rt_system),
+            "Is_logical_hostname" => {
+                truth(self.sysdefined_type == Some(SystemDefined::LogicalHostname))
+            }
+            "Is_shared_address" => {
+                truth(self.sysdefined_type == Some(SystemDefined::SharedAddress))
+            }
+            _ => None,
+        }
+    }
 }
 
 const fn row(

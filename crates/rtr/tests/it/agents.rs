@@ -35,6 +35,15 @@ fn names_and_paths_of_a_type_are_what_commands_need() {
     assert_eq!(iim.method_path(Method::Start).unwrap(), "/opt/SUNWiim/cluster/bin/iim_svc_start");
     assert_eq!(iim.method_path(Method::Boot), None);
 
+    let check = |name: &str, expect: &[&str]| {
+        assert_eq!(iim.type_property(name).unwrap(), expect, "{name}");
+    };
+    check("FAILOVER", &["TRUE"]);
+    check("Pkglist", &["SUNWiim", "SUNWiimsc"]);
+    check("monitor_check", &["iim_monitor_check"]);
+    check("Init_nodes", &["RG_PRIMARIES"]);
+    assert!(iim.type_property("Boot").is_none() && iim.type_property("Installed_nodes").is_none());
+
     let mut plain = iim.clone();
     plain.upgrade = None;
     assert_eq!(plain.full_name(), "SUNW.iim");

@@ -17,7 +17,7 @@ fn seeds() -> Vec<Vec<u8>> {
     paths.extend(files(&folder("good"), "canonical"));
     paths.extend(files(&corpus, "rtr"));
     assert!(paths.len() >= 45, "only {} seeds", paths.len());
-    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
+    paths.iter().map(|path| crate::read(path)).collect()
 }
 
 #[test]

@@ -84,6 +84,21 @@ fn more_errors_than_anyone_reads_are_not_told() {
 }
 
 #[test]
+fn lists_without_end_are_refused_in_one_sentence() {
+    let literals: Vec<_> = (0..3000).map(|n| format!("literal-{n}")).collect();
+    let literals = format!("{{PROPERTY=X;EXTENSION;ENUM{{{}}};DEFAULT=none;}}", literals.join(","));
+    let lines: String = (0..3000).map(|n| format!("#$upgrade_from {n} anytime\n")).collect();
+    for (text, sentence) in [
+        (literals, "the enumeration has more than 1024 literals"),
+        (format!("#$upgrade\n{lines}"), "there are more than 1024 `#$upgrade_from` lines"),
+    ] {
+        let said = said("f", &with(text.as_bytes()));
+        assert_eq!(said.matches(sentence).count(), 1, "{said}");
+        assert!(said.len() < 2000, "{said}");
+    }
+}
+
+#[test]
 fn a_file_that_is_something_else_gets_few_diagnostics() {
     let binary: Vec<u8> =
         (0..100_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
