@@ -2,10 +2,32 @@
 //!
 //! Never gives a permit while another holder might exceed Maximum_primaries; every plan is checked for that (`check`) before it leaves here.
 
+mod bars;
+mod board;
+mod check;
+mod checks;
+mod damage;
+mod differences;
+mod explain;
+mod failures;
+mod fences;
+mod giveover;
+mod holders;
+mod housekeeping;
+mod membership;
+mod orders;
+mod permits;
+mod requests;
+mod targets;
+mod write;
+
+pub use check::check;
+
 use crate::model::{Cluster, Decision, Incarnation};
 use crate::names::{GroupName, NodeName};
 use crate::planted::Planted;
 use crate::store::Change;
+use board::Board;
 
 /// What the planner knows besides the cluster.
 #[derive(Clone, Debug)]
@@ -43,8 +65,52 @@ pub struct Plan {
     pub wake_at_ms: Option<u64>,
 }
 
+/// What every pass after the requests does, in this order. Each writes on the board's sheets and says why.
+const PASSES: [fn(&mut Board<'_>); 9] = [
+    membership::pass,
+    failures::pass,
+    fences::results,
+    holders::pass,
+    targets::pass,
+    permits::pass,
+    fences::due,
+    explain::pass,
+    housekeeping::pass,
+];
+
+/// Begins the decision of a plan that broke its own rules and is not written.
+pub const BAD_PLAN: &str = "the planner contradicts itself and does nothing";
+
 /// Plans. Deterministic; the same cluster and situation give the same plan, and a cluster in which the plan is done gives an empty one.
 pub fn plan(cluster: &Cluster, situation: &Situation) -> Plan {
-    let _ = (cluster, situation);
-    Plan::default()
+    let requests = requests::look(cluster, situation);
+    let accept = requests.accept.as_ref();
+    let config = accept.map_or(&cluster.config, |a| &a.accepted.config);
+    let mut board = Board::new(cluster, config, situation);
+    board.others = requests.changes;
+    if let Some(accept) = accept {
+        orders::pass(&mut board, accept);
+    }
+    for pass in PASSES {
+        pass(&mut board);
+    }
+    let plan = write::plan(board, accept);
+    if situation.planted != Planted::default() {
+        return plan;
+    }
+    match check(cluster, &plan) {
+        Ok(()) => plan,
+        Err(wrong) => refused(situation, &wrong),
+    }
+}
+
+/// Nothing is better than something wrong.
+fn refused(situation: &Situation, wrong: &[String]) -> Plan {
+    let decision = Decision {
+        at_ms: situation.now_ms,
+        sentence: format!("{BAD_PLAN}: {}; please report this", wrong.join("; ")),
+        by: situation.node.as_str().to_owned(),
+    };
+    let step = Step { changes: Vec::new(), decisions: vec![(None, decision)] };
+    Plan { steps: vec![step], wake_at_ms: None }
 }
