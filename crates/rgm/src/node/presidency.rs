@@ -29,7 +29,7 @@ pub(super) struct Presidency {
     /// Since when there is no president.
     vacant_since: Option<Duration>,
     /// Steps of the plan that are not written yet.
-    steps: VecDeque<Step>,
+    pub(super) steps: VecDeque<Step>,
     /// Something changed since the last plan.
     plan_due: bool,
     /// Look again then: wall clock, and the boot clock's time for it.

@@ -1,0 +1,6 @@
+//! The node core against a small store: leases, joining, elections, commits, requests.
+
+mod lease;
+mod life;
+mod work;
+mod world;
