@@ -2,7 +2,7 @@
 //!
 //! A call goes to the endpoint that answered last. One that fails or is slow is put behind all others until it has answered again, so
 //! that a dead one costs one attempt and not one per call. What may be done twice is asked of the next endpoint while the slow one is still
-//! waited for (`race`): the first answer counts. What may be done once only must not come here, except to find a connection (`ready`).
+//! waited for (`race`): the first answer counts. What may be done once only gets a connection from here (`find`) and is not repeated here.
 
 use crate::failure::{Failure, Status, Verdict, exhausted};
 use crate::grpc::{Channel, Meta};
@@ -105,7 +105,8 @@ impl Endpoints {
         order
     }
 
-    fn note_success(&self, at: usize) {
+    /// It has answered a call: it is asked first from now on.
+    pub(crate) fn note_success(&self, at: usize) {
         *lock(&self.all[at].failed_at) = None;
         if self.current.swap(at, Ordering::Relaxed) != at {
             tracing::info!("etcd: {} is asked from now on", self.name(at));
@@ -247,17 +248,32 @@ impl Endpoints {
         T: 'a,
         F: Fn(usize) -> BoxFuture<'a, Result<T, Failure>>,
     {
+        let (at, answer) = self.rounds(deadline, call).await?;
+        self.note_success(at);
+        Ok(answer)
+    }
+
+    /// A connection for what may be sent once only. That there is one proves nothing: a paused process still accepts them.
+    pub(crate) async fn find(&self, deadline: Instant) -> Result<Ready, Error> {
+        Ok(self.rounds(deadline, |at| Box::pin(self.ready(at))).await?.1)
+    }
+
+    async fn rounds<'a, T, F>(&'a self, deadline: Instant, call: F) -> Result<(usize, T), Error>
+    where
+        T: 'a,
+        F: Fn(usize) -> BoxFuture<'a, Result<T, Failure>>,
+    {
         let mut failures: Vec<(String, Failure)> = Vec::new();
-        let round = async {
+        let rounds = async {
             loop {
-                match self.race_round(&call, &mut failures).await {
+                match self.round(&call, &mut failures).await {
                     Ok(answer) => return Ok(answer),
                     Err(Some(error)) => return Err(error),
                     Err(None) => tokio::time::sleep(ROUND_PAUSE).await,
                 }
             }
         };
-        match timeout_at(deadline, round).await {
+        match timeout_at(deadline, rounds).await {
             Ok(result) => result,
             Err(_) if failures.is_empty() => {
                 Err(Error::Unavailable("no endpoint of etcd answered in time".to_owned()))
@@ -267,11 +283,11 @@ impl Endpoints {
     }
 
     /// Every endpoint once. `Err(None)`: none answered. Leaves the newest failure of each in `failures`.
-    async fn race_round<'a, T, F>(
+    async fn round<'a, T, F>(
         &'a self,
         call: &F,
         failures: &mut Vec<(String, Failure)>,
-    ) -> Result<T, Option<Error>>
+    ) -> Result<(usize, T), Option<Error>>
     where
         F: Fn(usize) -> BoxFuture<'a, Result<T, Failure>>,
     {
@@ -306,10 +322,7 @@ impl Endpoints {
             };
             let (at, _) = running.swap_remove(place);
             match result {
-                Ok(answer) => {
-                    self.note_success(at);
-                    return Ok(answer);
-                }
+                Ok(answer) => return Ok((at, answer)),
                 Err(failure) => match failure.verdict() {
                     Verdict::Final(error) => return Err(Some(error)),
                     Verdict::NotDone | Verdict::PerhapsDone => {

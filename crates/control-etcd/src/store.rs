@@ -171,7 +171,7 @@ impl Shared {
         loop {
             let ready = self
                 .endpoints
-                .race(deadline, |at| Box::pin(self.endpoints.ready(at)))
+                .find(deadline)
                 .await
                 .map_err(|error| last.take().unwrap_or(error))?;
             let name = self.endpoints.name(ready.at);
@@ -183,7 +183,10 @@ impl Shared {
                 return Err(perhaps(name, &why));
             };
             let failure = match answer {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.endpoints.note_success(ready.at);
+                    return Ok(answer);
+                }
                 Err(failure) => failure,
             };
             match failure.verdict() {

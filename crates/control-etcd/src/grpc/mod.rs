@@ -27,9 +27,10 @@ use tokio_rustls::TlsConnector;
 
 /// Largest answer that is taken, in bytes; a page of a range is far below it.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 128 * 1024 * 1024;
-/// HTTP/2 windows, in bytes: a range of a thousand small keys comes without a pause.
+/// HTTP/2 window of a call, in bytes: a range of a thousand small keys comes without a pause.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
-const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// That of the connection is the largest there is: watches that nobody looks at must not hold up a renewal.
+const CONNECTION_WINDOW_BYTES: u32 = (1 << 31) - 1;
 /// Longest header list of an answer, in bytes; error messages travel there.
 const HEADER_BYTES_MAX: u32 = 64 * 1024;
 /// How long to wait for the first words of the other side of a TLS connection, which are either its settings or its refusal.

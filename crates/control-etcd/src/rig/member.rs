@@ -10,6 +10,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 /// How much of a log is shown when something goes wrong, in bytes.
 const LOG_SHOWN_BYTES: usize = 2000;
@@ -22,18 +23,14 @@ pub(super) struct Member {
     scheme: &'static str,
     data: PathBuf,
     log: PathBuf,
-    arguments: Vec<String>,
+    /// The command, with its arguments.
+    command: Vec<String>,
     child: Option<Child>,
 }
 
 impl Member {
-    pub(super) fn new(
-        at: usize,
-        address: IpAddr,
-        ports: (u16, u16),
-        dir: &Path,
-        tls: bool,
-    ) -> Self {
+    pub(super) fn new(at: usize, address: IpAddr, dir: &Path, tls: bool) -> Self {
+        let ports = free_ports();
         let name = format!("m{at}");
         Self {
             client: SocketAddr::new(address, ports.0),
@@ -42,7 +39,7 @@ impl Member {
             data: dir.join(&name),
             log: dir.join(format!("{name}.log")),
             name,
-            arguments: Vec::new(),
+            command: Vec::new(),
             child: None,
         }
     }
@@ -68,9 +65,10 @@ impl Member {
         self.child.as_ref().map(Child::id)
     }
 
-    /// Writes down the arguments of etcd.
+    /// Writes down the command.
     pub(super) fn prepare(
         &mut self,
+        at: usize,
         settings: &Settings,
         all: &str,
         certificates: Option<&Certificates>,
@@ -87,35 +85,39 @@ impl Member {
             ("initial-cluster-state", "new".to_owned()),
             ("heartbeat-interval", settings.heartbeat_ms.to_string()),
             ("election-timeout", settings.election_ms.to_string()),
+            // On a busy machine members are late, and must not unseat a leader for that; the default from etcd 3.5 on.
+            ("pre-vote", "true".to_owned()),
             // Members are taken out and in while the cluster is young.
             ("strict-reconfig-check", "false".to_owned()),
         ];
         if let Some(files) = certificates {
             let show = |path: &Path| path.display().to_string();
-            for prefix in ["", "peer-"] {
-                let flag = |name: &str| match (prefix, name) {
-                    ("", "cert-file") => "cert-file",
-                    ("", "key-file") => "key-file",
-                    ("", "trusted-ca-file") => "trusted-ca-file",
-                    ("", _) => "client-cert-auth",
-                    (_, "cert-file") => "peer-cert-file",
-                    (_, "key-file") => "peer-key-file",
-                    (_, "trusted-ca-file") => "peer-trusted-ca-file",
-                    _ => "peer-client-cert-auth",
-                };
-                pairs.push((flag("cert-file"), show(&files.server_cert)));
-                pairs.push((flag("key-file"), show(&files.server_key)));
-                pairs.push((flag("trusted-ca-file"), show(&files.client.ca)));
-                pairs.push((flag("client-cert-auth"), "true".to_owned()));
-            }
+            let files = |flags: [&'static str; 4]| {
+                let [cert, key, ca, auth] = flags;
+                [
+                    (cert, show(&files.server_cert)),
+                    (key, show(&files.server_key)),
+                    (ca, show(&files.client.ca)),
+                    (auth, "true".to_owned()),
+                ]
+            };
+            pairs.extend(files(["cert-file", "key-file", "trusted-ca-file", "client-cert-auth"]));
+            pairs.extend(files([
+                "peer-cert-file",
+                "peer-key-file",
+                "peer-trusted-ca-file",
+                "peer-client-cert-auth",
+            ]));
         }
-        self.arguments = pairs.iter().map(|(name, value)| format!("--{name}={value}")).collect();
-        self.arguments.extend(settings.arguments.iter().cloned());
+        self.command = settings.prefixes.get(at).cloned().unwrap_or_default();
+        self.command.push("/usr/bin/etcd".to_owned());
+        self.command.extend(pairs.iter().map(|(name, value)| format!("--{name}={value}")));
+        self.command.extend(settings.arguments.iter().cloned());
     }
 
     /// From now on it starts as a member added to a cluster that exists.
     pub(super) fn join_existing(&mut self) {
-        for argument in &mut self.arguments {
+        for argument in &mut self.command {
             if argument.starts_with("--initial-cluster-state=") {
                 "--initial-cluster-state=existing".clone_into(argument);
             }
@@ -130,8 +132,11 @@ impl Member {
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let log: File = log.map_err(io("log"))?;
         let second = log.try_clone().map_err(io("log"))?;
-        let child = Command::new("/usr/bin/etcd")
-            .args(&self.arguments)
+        let [program, arguments @ ..] = self.command.as_slice() else {
+            return Err(RigError::Other(format!("etcd member {} has no command", self.name)));
+        };
+        let child = Command::new(program)
+            .args(arguments)
             // What a developer has set for his own etcd is none of ours.
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
@@ -175,6 +180,13 @@ impl Member {
         let end = &text[text.len().saturating_sub(LOG_SHOWN_BYTES)..];
         format!("--- {}\n{}\n", self.log.display(), String::from_utf8_lossy(end))
     }
+}
+
+/// Two ports below those the kernel hands out, each pair used once in this process.
+fn free_ports() -> (u16, u16) {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let at = NEXT.fetch_add(1, Ordering::Relaxed) % 4000;
+    (12_000 + 2 * at, 12_001 + 2 * at)
 }
 
 impl Drop for Member {

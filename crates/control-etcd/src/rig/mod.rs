@@ -19,7 +19,6 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -76,6 +75,8 @@ pub struct Settings {
     pub election_ms: u32,
     /// More arguments for every member.
     pub arguments: Vec<String>,
+    /// Words before the command of each member, for instance to enter a namespace; what they run must `exec` etcd. Missing ones are none.
+    pub prefixes: Vec<Vec<String>>,
 }
 
 impl Default for Settings {
@@ -87,6 +88,7 @@ impl Default for Settings {
             heartbeat_ms: 50,
             election_ms: 500,
             arguments: Vec::new(),
+            prefixes: Vec::new(),
         }
     }
 }
@@ -119,6 +121,18 @@ impl Cluster {
     /// # Errors
     /// [`RigError::Missing`] when etcd is not installed, else what went wrong with the logs.
     pub async fn start(settings: Settings) -> Result<Self, RigError> {
+        let cluster = Self::launch(&settings)?;
+        for at in 0..cluster.members.len() {
+            cluster.ready(at).await?;
+        }
+        Ok(cluster)
+    }
+
+    /// Starts a cluster without waiting for it, for members that cannot be reached from here.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn launch(settings: &Settings) -> Result<Self, RigError> {
         find("/usr/bin/etcd")?;
         let dir = data_dir()?;
         let addresses = if settings.addresses.is_empty() {
@@ -134,19 +148,15 @@ impl Cluster {
         let mut members: Vec<_> = addresses
             .iter()
             .enumerate()
-            .map(|(at, address)| Member::new(at, *address, free_ports(), dir.path(), settings.tls))
+            .map(|(at, address)| Member::new(at, *address, dir.path(), settings.tls))
             .collect();
         let all: Vec<_> = members.iter().map(Member::cluster_entry).collect();
         let all = all.join(",");
-        for member in &mut members {
-            member.prepare(&settings, &all, certificates.as_ref());
+        for (at, member) in members.iter_mut().enumerate() {
+            member.prepare(at, settings, &all, certificates.as_ref());
             member.spawn()?;
         }
-        let cluster = Self { members, certificates, dir };
-        for at in 0..cluster.members.len() {
-            cluster.ready(at).await?;
-        }
-        Ok(cluster)
+        Ok(Self { members, certificates, dir })
     }
 
     /// How many members there are.
@@ -173,12 +183,15 @@ impl Cluster {
         self.members[at].pid()
     }
 
-    /// Options that reach all members, with our certificates if there are any. Tests that count time set their own time-outs.
+    /// Options that reach all members, with our certificates if there are any. Their time-outs are for a machine that is busy with other tests;
+    /// whoever tests what time-outs do sets his own.
     #[must_use]
     pub fn options(&self) -> EtcdOptions {
         EtcdOptions {
             endpoints: self.endpoints(),
             tls: self.certificates.as_ref().map(|files| files.client.clone()),
+            call_timeout: Duration::from_secs(10),
+            attempt_timeout: Duration::from_secs(2),
             ..EtcdOptions::default()
         }
     }
@@ -264,9 +277,11 @@ impl Cluster {
         self.kill(at);
         self.members[at].wipe()?;
         let other = (at + 1) % self.members.len();
-        self.ctl(other, &["member", "remove", &format!("{id:x}")]).await?;
+        let id = format!("{id:x}");
+        self.ctl_until(other, &["member", "remove", &id], "not found").await?;
         let (name, peer) = (self.members[at].name().to_owned(), self.members[at].peer_url());
-        self.ctl(other, &["member", "add", &name, &format!("--peer-urls={peer}")]).await?;
+        let peer = format!("--peer-urls={peer}");
+        self.ctl_until(other, &["member", "add", &name, &peer], "already exists").await?;
         self.members[at].join_existing();
         self.members[at].spawn()?;
         self.ready(at).await
@@ -337,6 +352,20 @@ impl Cluster {
         Err(RigError::Other(format!("etcdctl {}: {said}", arguments.join(" "))))
     }
 
+    /// Runs `etcdctl` until it works, or says that it has worked already: a busy cluster may be electing.
+    async fn ctl_until(&self, at: usize, arguments: &[&str], done: &str) -> Result<(), RigError> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            match self.ctl(at, arguments).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.to_string().contains(done) => return Ok(()),
+                Err(error @ RigError::Missing { .. }) => return Err(error),
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => sleep(POLL_INTERVAL).await,
+            }
+        }
+    }
+
     async fn status(&self, at: usize) -> Result<StatusResponse, RigError> {
         self.call(at, "/etcdserverpb.Maintenance/Status", &Empty {}).await
     }
@@ -380,11 +409,4 @@ fn data_dir() -> Result<tempfile::TempDir, RigError> {
 fn own_address() -> Ipv4Addr {
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     Ipv4Addr::new(127, 64 + (high & 63), middle, low)
-}
-
-/// Two ports below those the kernel hands out, each pair used once in this process.
-fn free_ports() -> (u16, u16) {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let at = NEXT.fetch_add(1, Ordering::Relaxed) % 4000;
-    (12_000 + 2 * at, 12_001 + 2 * at)
 }

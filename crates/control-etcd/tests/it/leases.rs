@@ -27,7 +27,9 @@ async fn what_is_granted_is_whole_seconds_and_never_less_than_etcd_can_keep() {
         let client = EtcdStore::connect(cluster.options()).await.unwrap();
         let lease = client.grant(Duration::from_millis(asked)).await.unwrap();
         assert_eq!(lease.ttl, Duration::from_secs(granted), "asked {asked} ms");
-        assert_eq!(client.keep_alive(lease.id).await, Ok(lease));
+        let renewed = client.keep_alive(lease.id).await;
+        // Gone only where this test was slower than the lease.
+        assert!(renewed == Ok(lease) || renewed == Err(Error::LeaseGone), "{renewed:?}");
     }
 }
 
@@ -36,11 +38,11 @@ async fn a_lease_lives_through_a_change_of_leader_and_ends_after_it() {
     let mut cluster = cluster(Settings::members(3)).await;
     let leader = cluster.leader().await.unwrap();
     let client = EtcdStore::connect(first(&cluster, (leader + 1) % 3)).await.unwrap();
-    let ttl = Duration::from_secs(2);
+    let ttl = Duration::from_secs(4);
     let lease = client.grant(ttl).await.unwrap();
     let at = hold(&client, lease.id).await;
-    client.keep_alive(lease.id).await.unwrap();
     let renewed = Instant::now();
+    client.keep_alive(lease.id).await.unwrap();
     cluster.kill(leader);
     // The new leader gives every lease its whole time again.
     let (entries, _) = until_ok(|| client.range("holder")).await;
@@ -73,7 +75,7 @@ async fn a_renewal_is_one_round_trip() {
     let leader = cluster.leader().await.unwrap();
     for (who, at) in [("leader", leader), ("follower", (leader + 1) % 3)] {
         let client = EtcdStore::connect(first(&cluster, at)).await.unwrap();
-        let lease = client.grant(Duration::from_secs(10)).await.unwrap().id;
+        let lease = client.grant(Duration::from_secs(60)).await.unwrap().id;
         let mut took: Vec<_> = Vec::new();
         for _ in 0..200 {
             let start = Instant::now();

@@ -33,11 +33,24 @@ fn store(options: EtcdOptions) -> EtcdStore {
     EtcdStore::new(options).unwrap()
 }
 
+/// A store that has answered.
+async fn settled(options: EtcdOptions) -> EtcdStore {
+    let store = store(options);
+    until_ok(|| store.range("")).await;
+    store
+}
+
 /// The options of a cluster with this endpoint first.
 fn first(cluster: &Cluster, at: usize) -> EtcdOptions {
     let mut options = cluster.options();
     options.endpoints.rotate_left(at);
     options
+}
+
+/// The same with the time-outs of the product, for tests of what they do. A busy machine may break these: what is asked is asked until it works.
+fn quick(cluster: &Cluster, at: usize) -> EtcdOptions {
+    let EtcdOptions { call_timeout, attempt_timeout, .. } = EtcdOptions::default();
+    EtcdOptions { call_timeout, attempt_timeout, ..first(cluster, at) }
 }
 
 fn put(key: &str, value: &str) -> Op {

@@ -1,6 +1,6 @@
 //! Watches whose member dies, pauses, has no leader, or has forgotten; and the mirror over them.
 
-use crate::{PATIENCE, cluster, commit, first, put, store};
+use crate::{PATIENCE, cluster, commit, first, put, quick, settled, store};
 use control::{ControlStore, Error, Mirror, Txn, Watch};
 use control_etcd::EtcdStore;
 use control_etcd::rig::{Cluster, Settings};
@@ -55,7 +55,7 @@ async fn a_watch_ends_when_its_member_dies_and_the_mirror_goes_on() {
 async fn a_watch_ends_when_its_member_is_paused_and_the_mirror_goes_on() {
     let cluster = cluster(Settings::members(3)).await;
     let at = (cluster.leader().await.unwrap() + 1) % 3;
-    let client = Arc::new(EtcdStore::connect(first(&cluster, at)).await.unwrap());
+    let client = Arc::new(settled(quick(&cluster, at)).await);
     let writer = store(first(&cluster, (at + 1) % 3));
     let mut mirror = Mirror::follow(Arc::<EtcdStore>::clone(&client), "");
     let mut watch = client.watch("", 1).await.unwrap();
@@ -154,13 +154,13 @@ async fn a_holder_that_was_busy_does_not_take_its_own_delay_for_silence() {
     let cluster = cluster(Settings::members(1)).await;
     let mut options = cluster.options();
     options.watch_interval = Duration::from_millis(20);
-    options.attempt_timeout = Duration::from_millis(20);
+    options.attempt_timeout = Duration::from_millis(500);
     let client = EtcdStore::connect(options).await.unwrap();
     let mut watch = client.watch("", 1).await.unwrap();
-    for _ in 0..5 {
+    for _ in 0..2 {
         // Asks for a sign of life, and is then not looked at for longer than any silence.
         _ = timeout(Duration::from_millis(25), watch.next()).await;
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(1100)).await;
         watch.next().await.unwrap();
     }
 }
