@@ -253,8 +253,8 @@ pub(crate) fn giveover(
     check_only: bool,
 ) -> Result<(), Refusal> {
     let (_, group) = may_ask(draft, (name, group_name, node), "a giveover")?;
-    for affinity in group.affinities.iter().filter(|a| a.kind == AffinityKind::StrongPositive) {
-        return Err(bound(group_name, affinity.kind.sign(), &affinity.target, node));
+    if let Some(a) = group.affinities.iter().find(|a| a.kind == AffinityKind::StrongPositive) {
+        return Err(bound(group_name, a.kind.sign(), &a.target, node));
     }
     let others: Vec<&NodeName> = group.nodelist.iter().filter(|n| *n != node).collect();
     let mut reasons: Vec<String> = Vec::new();

@@ -8,7 +8,7 @@ use super::group_setting;
 use super::order::no_circle;
 use super::refusal::{Kind, list, refusals};
 use super::storage;
-use super::{IntentOrder, types};
+use super::types;
 use crate::model::{Assignment, Group, Refusal};
 use crate::names::{GroupName, NodeName};
 use rtr::{InitNodes, Method};
@@ -144,9 +144,8 @@ pub(crate) fn manage(draft: &mut Draft<'_>, typed: &[GroupName]) -> Result<(), R
             draft.say(format!("{name} is managed already"));
             continue;
         }
+        // It stays offline until somebody brings it online (planner: a group that is newly managed rests).
         set_managed(draft, &name);
-        // It is offline until somebody brings it online.
-        draft.order(IntentOrder::Offline(name));
     }
     Ok(())
 }

@@ -1,4 +1,12 @@
 //! When what an operator asked for has come true, or why it will not.
+//!
+//! A goal is looked at again and again while a command waits; each look is a pure function of the cluster. `group` has the goals about groups and
+//! nodes, `resource` those about resources, `now` the sentences that say what happens at this moment. A sentence of failure ends the
+//! command, so it is said only of what nobody but an operator can change.
+
+mod group;
+mod now;
+mod resource;
 
 use crate::model::Cluster;
 use crate::names::{GroupName, NodeName, ResourceName};
@@ -84,7 +92,22 @@ pub enum Progress {
 impl Goal {
     /// Looks.
     pub fn progress(&self, cluster: &Cluster, now_ms: u64) -> Progress {
-        let _ = (cluster, now_ms);
-        Progress::Reached
+        let look = now::Look { cluster, now_ms };
+        match self {
+            Self::Settled { group } => look.settled(group, None),
+            Self::Primaries { group, nodes } if nodes.is_empty() => look.offline(group),
+            Self::Primaries { group, nodes } => look.settled(group, Some(nodes)),
+            Self::Restarted { group } => look.restarted(group),
+            Self::Evacuated { node } => look.evacuated(node),
+            Self::Quiet { group } => look.quiet(group),
+            Self::Resource { resource, on: true } => look.resource_online(resource),
+            Self::Resource { resource, on: false } => look.resource_offline(resource),
+            Self::ResourceRestarted { resource, starts } => {
+                look.resource_restarted(resource, starts)
+            }
+            Self::Cleared { resource, node } => look.cleared(resource, node),
+            Self::Monitored { resource, on } => look.monitored(resource, *on),
+            Self::Applied { resource } => look.applied(resource),
+        }
     }
 }
