@@ -37,7 +37,7 @@ pub struct Command {
     pub argv: Vec<String>,
     /// The whole environment; nothing is inherited.
     pub env: Vec<(String, String)>,
-    /// Working directory; `/` when absent.
+    /// Working directory, absolute; `/` when absent.
     pub cwd: Option<PathBuf>,
     /// `None`: as we run.
     pub owner: Option<Owner>,
@@ -143,7 +143,7 @@ pub enum NotStarted {
         why: String,
     },
     /// The working directory is no directory.
-    #[error("the working directory {cwd} is no directory that can be entered")]
+    #[error("the working directory {cwd} is no directory; give the absolute path of one")]
     NoDirectory {
         /// As given.
         cwd: String,

@@ -51,6 +51,7 @@ mod tests {
         let row = |(pid, parent): &(i32, i32)| Process {
             pid: *pid,
             parent: *parent,
+            group: 11,
             session: 10,
             started: 1,
             state: 'S',

@@ -34,6 +34,8 @@ const KILL_PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::f
 const FACTS_MAX: usize = 256;
 
 /// Runs the keeper to its end. Standard input is the daemon's socket, standard output and error the tree's.
+///
+/// Must be the first thing a process does: it closes every descriptor above 2, whoever opened it.
 pub fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -42,10 +44,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> io::Result<()> {
+    sys::close_inherited();
     // A duplicate is close-on-exec and above 2: no descendant holds the daemon's socket.
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let order = read_order(&mut socket)?;
-    sys::close_all_on_exec();
+    std::env::set_current_dir("/")?;
     sys::reset_signals();
     // An error means that we lead a session already.
     let _ = setsid();
@@ -63,8 +66,7 @@ fn run() -> io::Result<()> {
             return Ok(());
         }
     };
-    // Nothing of the keeper may keep a file system busy or a pipe open.
-    std::env::set_current_dir("/")?;
+    // The keeper holds no pipe open; its directory is / for the same reason.
     let null = File::options().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
@@ -261,6 +263,8 @@ impl Keeper {
     }
 
     fn handle_child_ended(&mut self, pid: i32, exit: Exit) {
+        // Before the death is told: whoever hears of it may kill the next, and then nobody knows whose child that one's was.
+        let is_watched_gone = self.is_watched_gone();
         if pid == self.first {
             // The number may be used again by an orphan: it is not ours any more.
             self.first = 0;
@@ -269,16 +273,16 @@ impl Keeper {
                 tell(&self.socket, &Report::Watched);
             }
         }
-        self.look_at_depths();
-    }
-
-    fn look_at_depths(&mut self) {
-        if let Some(depths) = &mut self.depths
-            && !depths.is_anyone_alive(&proc::descent(self.own_pid))
-        {
-            self.depths = None;
+        if is_watched_gone {
             tell(&self.socket, &Report::Watched);
         }
+    }
+
+    /// Looks at the tree, if a depth is watched; true once.
+    fn is_watched_gone(&mut self) -> bool {
+        let own_pid = self.own_pid;
+        let is_gone = |depths: &mut Depths| !depths.is_anyone_alive(&proc::descent(own_pid));
+        self.depths.take_if(is_gone).is_some()
     }
 
     fn handle_nobody_left(self) {
@@ -308,8 +312,8 @@ impl Keeper {
             }
             proc::kill_descent(self.own_pid);
             self.kill_pause = Some((pause * 2).min(KILL_PAUSE.1));
-        } else {
-            self.look_at_depths();
+        } else if self.is_watched_gone() {
+            tell(&self.socket, &Report::Watched);
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 use crate::sys;
@@ -20,6 +20,8 @@ pub struct Process {
     pub pid: i32,
     /// Its parent's number.
     pub parent: i32,
+    /// Its process group.
+    pub group: i32,
     /// Its session.
     pub session: i32,
     /// When it started, in clock ticks since boot.
@@ -75,6 +77,7 @@ fn parse(stat: &[u8]) -> Option<Process> {
         name,
         state: fields.first()?.chars().next()?,
         parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
         session: fields.get(3)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
     })
@@ -150,6 +153,14 @@ pub(crate) fn kill_descent(root: i32) {
     for process in members.iter().filter(|process| !process.is_zombie()) {
         signal(process, libc::SIGKILL);
     }
+    // Who forks and ends faster than it can be looked up is still in its group, and a group dies at once. Groups lie within
+    // sessions, and sessions within the tree; only the keeper's own group holds others.
+    let groups: HashSet<i32> = members.iter().map(|process| process.group).collect();
+    for group in groups.into_iter().filter(|group| *group != root && *group > 1) {
+        if let Some(group) = Pid::from_raw(group) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -157,7 +168,7 @@ mod tests {
     use super::*;
 
     fn process(pid: i32, parent: i32) -> Process {
-        Process { pid, parent, session: 1, started: 1, state: 'S', name: String::new() }
+        Process { pid, parent, group: 1, session: 1, started: 1, state: 'S', name: String::new() }
     }
 
     #[test]

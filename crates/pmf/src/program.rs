@@ -15,7 +15,7 @@ const PATH_DEFAULT: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 pub(crate) fn resolve(command: &Command) -> Result<PathBuf, NotStarted> {
     command.check()?;
     if let Some(cwd) = &command.cwd
-        && !cwd.is_dir()
+        && !(cwd.is_absolute() && cwd.is_dir())
     {
         return Err(NotStarted::NoDirectory { cwd: cwd.display().to_string() });
     }
@@ -130,8 +130,10 @@ mod tests {
         assert!(matches!(resolve(&Command::new(["no-such"])), Err(NotStarted::NotFound { .. })));
         assert!(resolve(&Command::new([&open])).is_ok());
         assert!(matches!(owned(&open), Err(NotStarted::Untrusted { .. })));
-        let away = Command { cwd: Some("/no/such".into()), ..Command::new([&fine]) };
-        assert!(matches!(resolve(&away), Err(NotStarted::NoDirectory { .. })));
+        for cwd in ["/no/such", ".", "/etc/passwd"] {
+            let away = Command { cwd: Some(cwd.into()), ..Command::new([&fine]) };
+            assert!(matches!(resolve(&away), Err(NotStarted::NoDirectory { .. })), "{cwd}");
+        }
         let relative = Command { cwd: Some(at.into()), ..Command::new(["./fine"]) };
         assert!(resolve(&relative).is_ok());
     }

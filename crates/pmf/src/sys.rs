@@ -1,4 +1,4 @@
-//! The few things the kernel offers and no safe interface reaches: default signal dispositions, close-on-exec for
+//! The few things the kernel offers and no safe interface reaches: default signal dispositions, closing
 //! descriptors we do not know, real-time signal numbers, and waiting for a descriptor we own.
 //!
 //! Used by the keeper before it has threads, and for sending a signal. It must never grow: whatever has a safe wrapper in
@@ -34,21 +34,21 @@ pub(crate) fn reset_signals() {
     }
 }
 
-/// Marks every descriptor from 3 on close-on-exec, so that the command inherits its three and nothing else.
-pub(crate) fn close_all_on_exec() {
-    // SAFETY: changes a flag of descriptors, closes none.
-    let done =
-        unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+/// Closes every descriptor from 3 on: whatever the daemon did not mark close-on-exec. For a process that has just begun and
+/// owns none of them.
+pub(crate) fn close_inherited() {
+    // SAFETY: the caller has opened nothing yet, so no value of this process stands for any of these descriptors.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0) };
     if done == 0 {
         return;
     }
-    // A kernel before 5.11: one by one.
+    // A kernel before 5.9: one by one. The listing's own descriptor is closed by then.
     let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
     let numbers: Vec<i32> =
         open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     for number in numbers.into_iter().filter(|number| *number > 2) {
-        // SAFETY: changes a flag; a number that was closed meanwhile gives EBADF.
-        unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+        // SAFETY: as above; a number that is closed already gives EBADF.
+        unsafe { libc::close(number) };
     }
 }
 

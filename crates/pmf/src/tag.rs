@@ -94,6 +94,13 @@ impl TagWatch {
         state.last
     }
 
+    /// Resolves when the tag runs; at once when it does. `None`: it is gone.
+    pub async fn running(&mut self) -> Option<()> {
+        let is_told = |state: &TagState| matches!(state.phase, TagPhase::Running | TagPhase::Gone);
+        let state = self.state.wait_for(is_told).await.ok()?;
+        (state.phase == TagPhase::Running).then_some(())
+    }
+
     /// Resolves when there is no such tag any more.
     pub async fn gone(&mut self) {
         let _ = self.state.wait_for(|state| state.phase == TagPhase::Gone).await;

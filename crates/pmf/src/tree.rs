@@ -249,6 +249,12 @@ impl Tree {
         self.state.borrow().is_empty
     }
 
+    /// Whether the keeper's number still stands for the keeper.
+    fn is_kept(&self) -> bool {
+        let state = self.state.borrow();
+        !state.is_empty && !state.is_keeper_gone
+    }
+
     /// Resolves when the started process has ended.
     pub async fn first_exit(&self) -> Exit {
         let mut state = self.state.clone();
@@ -280,13 +286,13 @@ impl Tree {
 
     /// The living processes of the tree.
     pub async fn members(&self) -> Vec<Process> {
-        members_of(self.keeper_pid, self.is_empty()).await
+        members_of(self.keeper_pid, !self.is_kept()).await
     }
 
     /// Sends a signal to every process of the tree; says how many got it. Numbers that are no signal reach nobody.
     pub async fn signal(&self, number: i32) -> usize {
         let keeper = self.keeper_pid;
-        if self.is_empty() {
+        if !self.is_kept() {
             return 0;
         }
         tokio::task::spawn_blocking(move || proc::signal_descent(keeper, number))
@@ -310,6 +316,9 @@ impl Tree {
         let soon = deadline.min(Instant::now() + KEEPER_PATIENCE);
         if timeout_at(soon, self.emptied()).await.is_ok() {
             return Ok(());
+        }
+        if !self.is_kept() {
+            return self.wait_empty(deadline.saturating_duration_since(Instant::now())).await;
         }
         // Somebody may have stopped the keeper.
         let (keeper, cgroup) = (self.keeper_pid, self.cgroup.clone());

@@ -42,22 +42,34 @@ async fn only_the_end_of_much_output_is_kept_and_the_method_is_not_blocked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_method_that_takes_too_long_is_asked_to_end_and_then_killed_with_all_it_started() {
-    for stage in Stage::both() {
-        let polite = "trap 'echo asked; exit 0' TERM; echo up; while :; do sleep 0.05; done";
-        let stubborn = "trap 'echo ignored' TERM; (trap '' TERM; setsid sleep 1000 &) ; while :; do sleep 0.05; done";
-        for (script, word) in [(polite, "asked"), (stubborn, "ignored")] {
-            let mut run = run(&stage, script);
-            run.timeout = Duration::from_millis(1200);
-            assert_eq!(run.grace(), Duration::from_millis(300));
-            let outcome = soon("outcome", stage.trees.run_to_end(&run)).await;
-            assert_eq!(outcome.result, MethodResult::TimedOut);
-            assert!(outcome.output.text().contains(word), "{:?}", outcome.output.text());
-            assert_eq!(outcome.survivors, None);
-            stage.assert_nobody_left().await;
+    let polite = "trap 'echo asked; exit 0' TERM; echo up; while :; do sleep 0.05; done";
+    let stubborn = "trap 'echo ignored' TERM; (trap '' TERM; setsid sleep 1000 &) ; \
+                    while :; do sleep 0.05; done";
+    let mut cases = Vec::new();
+    for (script, word) in [(polite, "asked"), (stubborn, "ignored")] {
+        for stage in Stage::both() {
+            cases.push(tokio::spawn(async move {
+                let run = MethodRun { timeout: Duration::from_secs(8), ..run(&stage, script) };
+                assert_eq!(run.grace(), Duration::from_secs(2));
+                let outcome = soon("outcome", stage.trees.run_to_end(&run)).await;
+                assert_eq!(outcome.result, MethodResult::TimedOut);
+                assert!(outcome.output.text().contains(word), "{:?}", outcome.output.text());
+                assert_eq!(outcome.survivors, None);
+                stage.assert_nobody_left().await;
+            }));
         }
-        let mut run = run(&stage, "");
-        run.timeout = Duration::from_secs(300);
-        assert_eq!(run.grace(), Duration::from_secs(5));
+    }
+    for case in cases {
+        case.await.unwrap();
+    }
+}
+
+#[test]
+fn the_grace_lies_within_the_budget() {
+    for (budget_s, grace_ms) in [(0, 0), (4, 1000), (20, 5000), (3600, 5000)] {
+        let budget = Duration::from_secs(budget_s);
+        let run = MethodRun::new("g", Command::new(["x"]), budget);
+        assert_eq!(run.grace(), Duration::from_millis(grace_ms));
     }
 }
 

@@ -124,3 +124,17 @@ pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
+
+/// What concerns the whole process runs in one of its own. True there; the process of all cases waits for it and gets false.
+pub(crate) fn is_alone(case: &str) -> bool {
+    if std::env::var_os("PMF_TEST_ALONE").is_some() {
+        return true;
+    }
+    let alone = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", case, "--nocapture"])
+        .env("PMF_TEST_ALONE", "1")
+        .output()
+        .unwrap();
+    assert!(alone.status.success(), "{}", String::from_utf8_lossy(&alone.stderr));
+    false
+}

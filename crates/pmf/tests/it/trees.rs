@@ -5,7 +5,7 @@ use std::time::Duration;
 use pmf::{Command, Exit, Launcher, NotStarted, Owner, TreeOptions, Trees};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::stage::{PATIENCE, Stage, is_root, launcher, marked, soon, until};
+use crate::stage::{PATIENCE, Stage, is_alone, is_root, launcher, marked, soon, until};
 
 const WATCH_ALL: TreeOptions = TreeOptions { level: None, tail_bytes_max: 65_536 };
 
@@ -156,6 +156,9 @@ async fn a_tree_whose_keeper_is_killed_is_killed_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_reaper_even_those_who_left_the_session_of_a_killed_keeper_die() {
+    if !is_alone("trees::with_a_reaper_even_those_who_left_the_session_of_a_killed_keeper_die") {
+        return;
+    }
     let _reaper = pmf::reap::adopt_orphans().unwrap();
     let stage = Stage::without_cgroups();
     let script = "(setsid sh -c 'sleep 1000 & sleep 1000' &) ; echo ready; sleep 1000";
@@ -172,6 +175,17 @@ async fn a_stopped_keeper_does_not_save_its_tree() {
         let command = stage.sh("sleep 1000 & sleep 1000");
         let tree = stage.trees.start(&stage.tag("t"), &command, WATCH_ALL).await.unwrap();
         kill(tree.keeper_pid(), Signal::STOP);
+        tree.end(PATIENCE).await.unwrap();
+        stage.assert_nobody_left().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_always_forks_and_ends_does_not_outrun_its_killing() {
+    for stage in Stage::both() {
+        let script = "hop() { (hop &) ; exit 0; }; echo up; hop";
+        let tree = stage.trees.start(&stage.tag("h"), &stage.sh(script), WATCH_ALL).await.unwrap();
+        until("up", || stage.is_line_seen("up")).await;
         tree.end(PATIENCE).await.unwrap();
         stage.assert_nobody_left().await;
     }
@@ -233,10 +247,6 @@ async fn only_processes_down_to_the_level_count_as_life() {
             let tree =
                 stage.trees.start(&stage.tag("l"), &stage.sh(script), options).await.unwrap();
             until("all are up", || stage.is_line_seen("deep") && tree_size(&stage) == 5).await;
-            if lives_on {
-                // Two looks of the keeper at the tree: it must know the grandchild before the child goes.
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
             kill(tree.first_pid().unwrap(), Signal::KILL);
             soon("first", tree.first_exit()).await;
             if lives_on {
@@ -292,6 +302,11 @@ async fn two_hundred_trees_start_and_end_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orphans_of_a_released_tree_are_adopted_and_reaped_and_other_children_left_alone() {
+    if !is_alone(
+        "trees::orphans_of_a_released_tree_are_adopted_and_reaped_and_other_children_left_alone",
+    ) {
+        return;
+    }
     let stage = Stage::without_cgroups();
     let _reaper = pmf::reap::adopt_orphans().unwrap();
     let mut other = std::process::Command::new("/bin/sh").args(["-c", "exit 7"]).spawn().unwrap();
