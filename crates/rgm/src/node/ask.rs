@@ -79,8 +79,7 @@ impl NodeCore {
             return;
         }
         let value = Request { operation, by, at_ms: now.wall_ms };
-        let ask =
-            Ask { asker: Some(asker), request: value, since: now.boot, is_seen: false };
+        let ask = Ask { asker: Some(asker), request: value, since: now.boot, is_seen: false };
         self.asks.open.insert(request, ask);
     }
 

@@ -121,11 +121,8 @@ impl Lease {
     }
 
     fn extend(&mut self, now: Duration, sent: Duration, ttl: Duration) -> Effect {
-        let from = if self.planted.is(PlantedFault::LeaseCountedFromAnswer) {
-            now
-        } else {
-            sent.min(now)
-        };
+        let from =
+            if self.planted.is(PlantedFault::LeaseCountedFromAnswer) { now } else { sent.min(now) };
         let deadline = self.deadline.map_or(from + ttl, |before| before.max(from + ttl));
         self.deadline = Some(deadline);
         self.ttl = ttl;

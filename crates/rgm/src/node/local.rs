@@ -43,8 +43,7 @@ impl NodeCore {
         &mut self,
         now: Now,
         call: CallId,
-        outcome: MethodOutcome,
-        output: String,
+        (outcome, output): (MethodOutcome, String),
         effects: &mut Vec<Effect>,
     ) {
         if let Some(job) = self.local.fences.remove(&call) {
@@ -146,12 +145,10 @@ impl NodeCore {
         changes.truncate(CHANGES_MAX);
         let holder = Guard::CreatedAt(self.member_key(), self.incarnation()?.0);
         while !changes.is_empty() {
-            let made = Transaction::of_changes(
-                &self.cluster,
-                &changes,
-                Some(holder.clone()),
-                |key| self.revision_of(key),
-            );
+            let made =
+                Transaction::of_changes(&self.cluster, &changes, Some(holder.clone()), |key| {
+                    self.revision_of(key)
+                });
             let error = match made {
                 Ok(transaction) => return Some((self.as_own(changes), transaction)),
                 Err(error) => error,

@@ -84,7 +84,8 @@ impl NodeCore {
         if is_complete {
             let named: BTreeSet<&str> = changes.iter().map(|(key, _)| key.as_str()).collect();
             let is_gone = |key: &&String| !named.contains(key.as_str());
-            let gone: Vec<String> = self.cluster.revisions.keys().filter(is_gone).cloned().collect();
+            let gone: Vec<String> =
+                self.cluster.revisions.keys().filter(is_gone).cloned().collect();
             for key in gone {
                 self.apply(&key, None);
             }
@@ -115,7 +116,8 @@ impl NodeCore {
     fn check_membership(&mut self) -> Result<(), String> {
         let Life::Inside(executor) = &self.life else { return Ok(()) };
         let (node, incarnation) = (&self.settings.node, executor.incarnation().0);
-        let is_ours = |raw: &Raw| raw.create_revision == incarnation && raw.mod_revision == incarnation;
+        let is_ours =
+            |raw: &Raw| raw.create_revision == incarnation && raw.mod_revision == incarnation;
         let planted = self.settings.planted;
         let is_blind = planted.is(PlantedFault::LostMembershipIgnored)
             || planted.is(PlantedFault::AdoptsLeftoverMember);
@@ -140,15 +142,18 @@ impl NodeCore {
     }
 
     /// Outside to Joining, Joining to Inside. `Err`: the sentence to stop with.
-    pub(super) fn advance_life(&mut self, now: Now, effects: &mut Vec<Effect>) -> Result<(), String> {
+    pub(super) fn advance_life(
+        &mut self,
+        now: Now,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), String> {
         if matches!(self.life, Life::Outside)
             && self.lease.is_held()
             && self.view.is_listed
             && self.may_join(now, effects)?
         {
             let value = Object::Member(self.as_member(now)).encode();
-            let joining =
-                Joining { value, sent_at: None, written: None, has_said_leftover: false };
+            let joining = Joining { value, sent_at: None, written: None, has_said_leftover: false };
             self.life.become_next(Life::Joining(joining));
         }
         let Life::Joining(joining) = &mut self.life else { return Ok(()) };
@@ -181,7 +186,8 @@ impl NodeCore {
             }
             return Ok(());
         };
-        let executor = Executor::new(self.settings.node.clone(), Incarnation(incarnation));
+        let executor = Executor::new(self.settings.node.clone(), Incarnation(incarnation))
+            .with_planted(self.settings.planted);
         self.life.become_next(Life::Inside(executor));
         self.view.cluster_id.clone_from(&self.cluster.config.cluster.id);
         self.local.touched = true;

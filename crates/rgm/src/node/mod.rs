@@ -289,12 +289,7 @@ impl NodeCore {
     }
 
     /// `Err`: the sentence to stop with.
-    fn take_in(
-        &mut self,
-        now: Now,
-        input: Input,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), String> {
+    fn take_in(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) -> Result<(), String> {
         match input {
             Input::StoreChanged { revision, changes, complete } => {
                 return self.take_in_changes(now, (revision, complete), changes, effects);
@@ -307,7 +302,7 @@ impl NodeCore {
             }
             Input::Committed { txn, result } => return self.committed(now, txn, result, effects),
             Input::MethodFinished { call, outcome, output } => {
-                self.method_finished(now, call, outcome, output, effects);
+                self.method_finished(now, call, (outcome, output), effects);
             }
             Input::Local(fact) => self.take_in_fact(now, fact, effects),
             Input::Asked { asker, operation, by } => {

@@ -75,8 +75,8 @@ impl NodeCore {
 
     /// Keeps the time since when there is none.
     pub(super) fn note_president(&mut self, now: Duration) {
-        let is_vacant = matches!(self.life, Life::Inside(_))
-            && !self.cluster.revisions.contains_key(PRESIDENT);
+        let is_vacant =
+            matches!(self.life, Life::Inside(_)) && !self.cluster.revisions.contains_key(PRESIDENT);
         if !is_vacant {
             self.presidency.vacant_since = None;
         } else if self.presidency.vacant_since.is_none() {
@@ -184,7 +184,7 @@ impl NodeCore {
         effects: &mut Vec<Effect>,
     ) -> Option<(Kind, Transaction)> {
         let term = self.term()?;
-        let step = self.presidency.steps.pop_front()?;
+        let step = self.next_writing_step(now, effects)?;
         let error = match self.step_transaction(term, &step) {
             Ok(transaction) => {
                 self.presidency.said = None;
@@ -199,12 +199,28 @@ impl NodeCore {
         {
             return Some((Kind::Step(refusing), transaction));
         }
-        let sentence = error.to_string();
+        self.say_impossible(now, error.to_string(), effects);
+        None
+    }
+
+    /// Steps that write nothing only say something: each sentence once.
+    fn next_writing_step(&mut self, now: Now, effects: &mut Vec<Effect>) -> Option<Step> {
+        while let Some(step) = self.presidency.steps.pop_front() {
+            if !step.changes.is_empty() {
+                return Some(step);
+            }
+            for (_, decision) in step.decisions {
+                self.say_impossible(now, decision.sentence, effects);
+            }
+        }
+        None
+    }
+
+    fn say_impossible(&mut self, now: Now, sentence: String, effects: &mut Vec<Effect>) {
         if self.presidency.said.as_ref() != Some(&sentence) {
             effects.push(self.say(now, sentence.clone()));
             self.presidency.said = Some(sentence);
         }
-        None
     }
 
     fn step_transaction(&self, term: i64, step: &Step) -> Result<Transaction, WriteError> {

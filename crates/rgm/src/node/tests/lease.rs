@@ -154,7 +154,7 @@ fn a_node_that_is_heard_and_does_not_hear_stops_in_time_too() {
 #[cfg(feature = "planted-faults")]
 mod planted {
     use super::{World, at, ms, settings};
-    use crate::node::{Effect, Input, NodeCore, StoreFailure};
+    use crate::node::{Effect, Input, NodeCore};
     use crate::planted::{Planted, PlantedFault};
 
     /// A world of one member that errs, or not.
@@ -181,7 +181,9 @@ mod planted {
         let mut world = erring(PlantedFault::ActsAfterPause);
         world.now += ms(60_000);
         world.give(0, Input::LeaveAsked);
-        assert!(matches!(world.nodes[0].effects.last(), Some((_, Effect::StopEverything(s))) if s.contains("leaves")));
+        assert!(
+            matches!(world.nodes[0].effects.last(), Some((_, Effect::StopEverything(s))) if s.contains("leaves"))
+        );
 
         let mut world = erring(PlantedFault::FailedRenewalIgnored);
         world.nodes[0].link = super::Link::Down;
@@ -192,6 +194,5 @@ mod planted {
         world.store.delete("member/n1");
         world.run(ms(100));
         assert!(world.nodes[0].over.is_none());
-        let _ = StoreFailure::LeaseGone;
     }
 }

@@ -5,7 +5,7 @@ use crate::executor::MethodOutcome;
 use crate::model::*;
 use crate::node::{Effect, Input};
 use crate::planner::Step;
-use crate::store::{Change, Key, Object};
+use crate::store::{Change, Guard, Key, Object};
 use std::collections::BTreeMap;
 
 fn remaster() -> Operation {
@@ -47,18 +47,19 @@ fn before_it_is_a_member_a_node_refuses_requests() {
 }
 
 #[test]
-fn a_request_that_cannot_be_written_is_refused_after_a_bounded_time() {
+fn a_request_that_cannot_be_written_is_refused_after_one_lease() {
     let mut world = without_plans();
-    world.store.delete("president");
-    world.store.put("president", b"{".to_vec(), None);
-    world.run(ms(50));
-    world.nodes[0].link = Link::Down;
-    // Renewals still succeed just before: the node lives a little longer than its patience with nothing.
+    world.nodes[0].link = Link::NoCommits;
     world.ask(0, 7, remaster());
-    let asked = world.now;
-    world.run(LEASE);
-    let stopped = world.nodes[0].over.as_ref().map(|(at, _)| *at).unwrap();
-    assert!(stopped <= asked + LEASE, "a node without its store ends, and its askers with it");
+    world.run(LEASE - ms(1));
+    assert!(answers(&world, 0).is_empty());
+    world.run(ms(2));
+    assert_eq!(refusal(&world, 0).code, SchaCode::Timeout);
+    let from = world.now;
+    world.nodes[0].link = Link::Up;
+    world.run(ms(300));
+    let commits = |e: &&Effect| matches!(e, Effect::Commit(..));
+    assert_eq!(world.effects_since(0, from).into_iter().filter(commits).count(), 0);
 }
 
 #[test]
@@ -67,7 +68,8 @@ fn a_request_is_written_once_and_its_answer_fetched_and_deleted() {
     world.ask(0, 7, remaster());
     world.ask(0, 8, remaster());
     world.run(ms(100));
-    let is_request = |key: &&String| key.starts_with("request/") && world.store.text(key).contains("remaster");
+    let is_request =
+        |key: &&String| key.starts_with("request/") && world.store.text(key).contains("remaster");
     let keys: Vec<String> = world.store.entries.keys().filter(is_request).cloned().collect();
     assert_eq!(keys.len(), 2);
     assert!(answers(&world, 0).is_empty());
@@ -113,8 +115,7 @@ fn too_many_open_requests_are_refused() {
 #[test]
 fn a_fence_job_runs_the_agent_once_and_its_result_is_written() {
     let mut world = without_plans();
-    let fencing =
-        Fencing { agent: "fence_x".to_owned(), options: BTreeMap::new(), timeout_s: 5 };
+    let fencing = Fencing { agent: "fence_x".to_owned(), options: BTreeMap::new(), timeout_s: 5 };
     let incarnation = world.incarnation(0);
     let node = world.core(0).settings().node.clone();
     let kind = JobKind::Fence { node: "n9".into(), incarnation: Incarnation(1), fencing };
@@ -161,10 +162,28 @@ fn steps_are_written_one_after_another_and_said_when_they_are() {
     world.give(0, Input::TimePassed);
     assert!(world.store.text("group/a").contains("one"));
     assert_eq!(said(&world, "a is one"), 0);
-    // The second write of the same key is guarded by the first, before the view shows it.
-    world.nodes[0].core.line.view_reached(0);
     world.run(ms(6));
     assert_eq!(said(&world, "a is one"), 1);
+}
+
+#[test]
+fn the_next_step_is_guarded_by_the_last_one_before_the_view_shows_it() {
+    let mut world = World::with(&["n1"]);
+    world.run(ms(1000));
+    world.nodes[0].link = Link::Down;
+    plan(&mut world, [step("a", "one"), step("a", "two")]);
+    let from = world.now;
+    world.give(0, Input::TimePassed);
+    let txn = |e: &Effect| if let Effect::Commit(txn, _) = e { Some(*txn) } else { None };
+    let sent = world.effects_since(0, from).into_iter().find_map(txn).unwrap();
+    world.give(0, Input::Committed { txn: sent, result: Ok(Some(77)) });
+    let second = world.effects_since(0, from).pop().cloned();
+    let Some(Effect::Commit(_, transaction)) = second else { panic!("{second:?}") };
+    let guard = Guard::ChangedAt("group/a".to_owned(), 77);
+    assert!(transaction.guards.contains(&guard), "{:?}", transaction.guards);
+    assert!(
+        transaction.guards.iter().any(|g| matches!(g, Guard::CreatedAt(k, _) if k == "president"))
+    );
 }
 
 #[test]
@@ -223,7 +242,7 @@ fn a_step_that_is_too_large_for_a_request_refuses_the_request() {
     plan(&mut world, [large]);
     world.give(0, Input::TimePassed);
     world.run(ms(50));
-    assert!(!world.store.has(&Key::Request(id).to_string()) );
+    assert!(!world.store.has(&Key::Request(id).to_string()));
     assert!(!world.store.has("group/a"));
 }
 

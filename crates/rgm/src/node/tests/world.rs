@@ -123,9 +123,9 @@ impl Store {
     }
 
     pub(super) fn text(&self, key: &str) -> String {
-        self.entries.get(key).map_or_else(String::new, |(raw, _)| {
-            String::from_utf8_lossy(&raw.value).into_owned()
-        })
+        self.entries
+            .get(key)
+            .map_or_else(String::new, |(raw, _)| String::from_utf8_lossy(&raw.value).into_owned())
     }
 }
 
@@ -136,6 +136,8 @@ pub(super) enum Link {
     Down,
     /// Transactions are done, and nobody hears of it.
     AnswersLost,
+    /// Everything but transactions.
+    NoCommits,
 }
 
 #[derive(Debug)]
@@ -242,14 +244,20 @@ impl World {
     fn watch(&mut self, index: usize) {
         let (now, store) = (self.now, &self.store);
         let node = &mut self.nodes[index];
-        if node.link != Link::Up || !node.runs || node.seen == Some(store.revision) {
+        if !matches!(node.link, Link::Up | Link::NoCommits)
+            || !node.runs
+            || node.seen == Some(store.revision)
+        {
             return;
         }
         let changes = match node.seen {
-            None => store.entries.iter().map(|(k, (raw, _))| (k.clone(), Some(raw.clone()))).collect(),
+            None => {
+                store.entries.iter().map(|(k, (raw, _))| (k.clone(), Some(raw.clone()))).collect()
+            }
             Some(seen) => {
                 let new = store.log.iter().filter(|(revision, _, _)| *revision > seen);
-                let latest: BTreeMap<_, _> = new.map(|(_, k, raw)| (k.clone(), raw.clone())).collect();
+                let latest: BTreeMap<_, _> =
+                    new.map(|(_, k, raw)| (k.clone(), raw.clone())).collect();
                 latest.into_iter().collect()
             }
         };
@@ -262,7 +270,9 @@ impl World {
     fn execute(&mut self, index: usize, effect: Effect) {
         let (now, link) = (self.now, self.nodes[index].link);
         let done = link != Link::Down;
-        let heard = link == Link::Up;
+        let is_commit = matches!(effect, Effect::Commit(..));
+        let done = done && !(is_commit && link == Link::NoCommits);
+        let heard = link == Link::Up || (link == Link::NoCommits && !is_commit);
         let mut lease = self.nodes[index].lease;
         let input = match effect {
             Effect::Grant(ttl) => {
