@@ -6,9 +6,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// Most bytes of a tag that are repeated in the name of its cgroup.
 const NAME_BYTES_MAX: usize = 100;
+/// How long leftovers of an earlier daemon may take to die, and how often it is looked.
+const LEFTOVERS_PATIENCE: Duration = Duration::from_secs(2);
+const LEFTOVERS_LOOK: Duration = Duration::from_millis(2);
 /// Deepest nesting that is looked at when a tree's cgroup is removed.
 const NESTING_MAX: usize = 16;
 
@@ -68,17 +72,30 @@ impl CgroupParent {
         &self.path
     }
 
-    /// Kills what an earlier daemon of the same name left behind. Call it before the first tree is started. Says how many
-    /// cgroups were found.
+    /// Kills what an earlier daemon of the same name left behind, and waits up to two seconds until it is gone.
+    /// Blocks: call it before the first tree is started. Says how many cgroups were found.
     pub fn clear_leftovers(&self) -> usize {
         let entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let left = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        let mut count = 0;
-        for entry in left {
-            let cgroup = Cgroup { path: entry.path() };
-            cgroup.kill();
-            cgroup.remove();
-            count += 1;
+        let dirs = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let mut left: Vec<Cgroup> = dirs.map(|entry| Cgroup { path: entry.path() }).collect();
+        let count = left.len();
+        let begun = Instant::now();
+        left.iter().for_each(Cgroup::kill);
+        loop {
+            left.retain(|cgroup| !cgroup.remove());
+            if left.is_empty() {
+                return count;
+            }
+            if begun.elapsed() > LEFTOVERS_PATIENCE {
+                break;
+            }
+            std::thread::sleep(LEFTOVERS_LOOK);
+        }
+        for cgroup in left {
+            tracing::error!(
+                "processes of an earlier daemon in {} do not die",
+                cgroup.path.display()
+            );
         }
         count
     }

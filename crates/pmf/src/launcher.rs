@@ -47,7 +47,7 @@ fn run() -> io::Result<()> {
     sys::close_inherited();
     // A duplicate is close-on-exec and above 2: no descendant holds the daemon's socket.
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let order = read_order(&mut socket)?;
+    let mut order = read_order(&mut socket)?;
     std::env::set_current_dir("/")?;
     sys::reset_signals();
     // An error means that we lead a session already.
@@ -59,7 +59,7 @@ fn run() -> io::Result<()> {
         // May fail in a user namespace that forbids it; there, there are no groups to lose.
         let _ = rustix::thread::set_thread_groups(&[]);
     }
-    let first = match start(&order, &socket) {
+    let first = match start(&mut order, &socket) {
         Ok(first) => first,
         Err(error) => {
             tell(&socket, &Report::Refused(error.raw_os_error().unwrap_or(libc::EIO)));
@@ -93,26 +93,20 @@ fn read_order(socket: &mut UnixStream) -> io::Result<Order> {
     serde_json::from_slice(&text).map_err(io::Error::from)
 }
 
-/// Starts the command inside the tree's cgroup, while the keeper itself stays outside: it must survive its killing.
-fn start(order: &Order, socket: &UnixStream) -> io::Result<i32> {
-    let mut has_joined = false;
-    if let Some(path) = &order.cgroup {
-        match cgroup::join(path) {
-            Ok(()) => has_joined = true,
-            Err(error) => {
-                tell(socket, &Report::NoCgroup(error.raw_os_error().unwrap_or(libc::EIO)))
-            }
-        }
-    }
+/// Starts the command inside the tree's cgroup, while the keeper itself stays outside: it must survive its killing. If it
+/// cannot, the order has no cgroup any more, and the tree is killed by descent.
+fn start(order: &mut Order, socket: &UnixStream) -> io::Result<i32> {
+    let joined = order.cgroup.as_deref().map(cgroup::join);
     let child = spawn(order);
-    if has_joined
-        && let Some(home) = &order.cgroup_home
-        && let Err(error) = cgroup::join(home)
-    {
+    let left = match (&joined, &order.cgroup_home) {
+        (Some(Ok(())), Some(home)) => cgroup::join(home),
+        _ => Ok(()),
+    };
+    if let Err(error) = joined.unwrap_or(Ok(())).and(left) {
+        order.cgroup = None;
         tell(socket, &Report::NoCgroup(error.raw_os_error().unwrap_or(libc::EIO)));
     }
-    let pid = child?.id();
-    i32::try_from(pid).map_err(|_| io::ErrorKind::InvalidData.into())
+    i32::try_from(child?.id()).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 fn spawn(order: &Order) -> io::Result<std::process::Child> {

@@ -6,6 +6,10 @@
 //! the tree: a node whose daemon is dead runs nothing (P4). Where the kernel gives cgroup v2, the tree also has a cgroup of
 //! its own, and is killed by one write.
 //!
+//! What Sun's manual leaves open and what is done here: processes deeper than `-C` neither keep a tag alive nor outlive its
+//! death; after `-s` a tag is listed, and can be signalled, until its last process has ended; an action that allows a restart
+//! does not clear the history; quick deaths with unlimited retries are slowed down ([`Backoff`]).
+//!
 //! Reading order: [`Command`] → [`launcher`] (the keeper) → [`Trees`] and [`Tree`] → [`MethodRun`] → [`Pmf`].
 //!
 //! It must never: block the runtime, signal a process that is not of the tree, take the wait status of another's child, or

@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::command::{Command, NotStarted};
 use crate::exit::Exit;
 use crate::output::OutputTail;
 use crate::proc::Survivors;
-use crate::tree::{Tree, TreeOptions, Trees};
+use crate::tree::{Tree, TreeOptions, Trees, deadline_after};
 
 /// Longest time between SIGTERM and SIGKILL when the time is up; a quarter of the budget when that is shorter.
 const GRACE_MAX: Duration = Duration::from_secs(5);
-/// A longer budget means the same.
-const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How long the killing may take, beyond the budget.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -96,15 +94,14 @@ impl Trees {
     /// Runs a program to its end. When the future is dropped, everything of it is killed.
     pub async fn run_to_end(&self, run: &MethodRun) -> MethodOutcome {
         let begun = Instant::now();
-        let budget = run.timeout.min(TIMEOUT_MAX);
-        let deadline = begun + budget;
+        let deadline = deadline_after(run.timeout);
         let options = TreeOptions { level: None, tail_bytes_max: run.output_bytes_max };
-        let tree = match timeout(budget, self.start(&run.tag, &run.command, options)).await {
+        let tree = match timeout_at(deadline, self.start(&run.tag, &run.command, options)).await {
             Ok(Ok(tree)) => tree,
             Ok(Err(reason)) => return nothing_ran(begun, MethodResult::NotStarted(reason)),
             Err(_) => return nothing_ran(begun, MethodResult::TimedOut),
         };
-        let result = await_exit(&tree, deadline, run.grace().min(budget)).await;
+        let result = await_exit(&tree, deadline, run.grace()).await;
         let is_over_by_itself = matches!(result, MethodResult::Exited(_));
         if run.leave_children && is_over_by_itself {
             let output = tree.release().await;

@@ -19,6 +19,8 @@ const LINE_BYTES_MAX: usize = 4096;
 /// Lines per second handed on in the long run, and at once.
 const LINES_PER_SECOND: u64 = 200;
 const LINES_BURST: u64 = 2000;
+/// Bytes read at once; every running tree has such a buffer.
+const READ_BYTES: usize = 8 * 1024;
 /// Most bytes read after the end was asked for: what a pipe can hold, several times over.
 const DRAIN_BYTES_MAX: usize = 1024 * 1024;
 
@@ -186,7 +188,7 @@ struct Intake {
 
 impl Intake {
     async fn run(mut self, mut pipe: Receiver, mut stopped: oneshot::Receiver<()>) -> OutputTail {
-        let mut buffer = vec![0; 16 * 1024];
+        let mut buffer = vec![0; READ_BYTES];
         loop {
             tokio::select! {
                 biased;

@@ -16,7 +16,7 @@ use crate::proc::{Process, Survivors};
 use crate::request::{Caller, CreateTag, PmfAnswer, PmfRequest, TagPhase, TagStatus, Wait};
 use crate::sys;
 use crate::tag::{Mail, Order, TagState, TagTask, TagWatch};
-use crate::tree::{Trees, members_of};
+use crate::tree::{Trees, deadline_after, members_of};
 use crate::window::{Backoff, FailureWindow};
 
 /// Orders that wait for one tag at once; who comes later waits.
@@ -187,7 +187,7 @@ impl Pmf {
 
     /// Stops and kills every tag and waits until nobody is left; names those who are. The way down of a node.
     pub async fn kill_everything(&self, patience: Duration) -> Result<(), Survivors> {
-        let deadline = Instant::now() + patience;
+        let deadline = deadline_after(patience);
         let handles: Vec<Handle> = self.registry.lock().values().cloned().collect();
         let orders = handles.iter().cloned().map(|handle| {
             tokio::spawn(async move { handle.tell(Order::Stop(Some(libc::SIGKILL))).await })

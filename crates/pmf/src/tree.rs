@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -149,6 +150,7 @@ impl Trees {
         let (pipe, output) = io::pipe()?;
         let mut command = std::process::Command::new(&self.launcher.program);
         command
+            .arg0("steadfast")
             .args(&self.launcher.args)
             .arg(tag)
             .env_clear()
@@ -311,7 +313,7 @@ impl Tree {
         if self.is_empty() {
             return Ok(());
         }
-        let deadline = Instant::now() + patience;
+        let deadline = deadline_after(patience);
         self.kill_all();
         let soon = deadline.min(Instant::now() + KEEPER_PATIENCE);
         if timeout_at(soon, self.emptied()).await.is_ok() {
@@ -347,6 +349,11 @@ impl Tree {
     pub async fn finish(self) -> OutputTail {
         self.output.finish().await
     }
+}
+
+/// The instant so far away; a patience beyond all bounds is a year.
+pub(crate) fn deadline_after(patience: Duration) -> Instant {
+    Instant::now() + patience.min(Duration::from_secs(365 * 24 * 3600))
 }
 
 /// The living descendants of a keeper.

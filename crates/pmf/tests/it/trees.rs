@@ -338,8 +338,9 @@ async fn what_an_earlier_daemon_left_in_its_cgroup_is_killed() {
     std::fs::create_dir(&left).unwrap();
     let mut sleeper = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
     std::fs::write(left.join("cgroup.procs"), sleeper.id().to_string()).unwrap();
+    let waiting = std::thread::spawn(move || sleeper.wait().unwrap());
     assert_eq!(parent.clear_leftovers(), 1);
-    assert!(!sleeper.wait().unwrap().success());
-    parent.clear_leftovers();
+    assert!(!waiting.join().unwrap().success());
+    assert_eq!(parent.clear_leftovers(), 0);
     assert!(!left.exists());
 }
