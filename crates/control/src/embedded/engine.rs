@@ -14,6 +14,9 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// A read begins anew when a lease is due; with so many in a row something is wrong.
+const READ_ATTEMPTS_MAX: u32 = 100;
+
 /// The file, as one process sees it.
 pub(super) struct Engine {
     connection: Connection,
@@ -145,7 +148,7 @@ impl Engine {
     fn read<T>(&mut self, f: impl Fn(&Connection, &Head) -> Sql<T>) -> Result<T, Error> {
         self.check_usable()?;
         // What is due by now is due for good, but another lease may be by the time it was ended.
-        loop {
+        for _ in 0..READ_ATTEMPTS_MAX {
             match self.read_once(&f).map_err(|error| self.error(&error))? {
                 (Some(found), head) => {
                     let boots = (head.boot.as_str(), self.options.clock.boot());
@@ -157,9 +160,11 @@ impl Engine {
                 (None, _) => self.write(Promise::Durable, &|_| Ok(()))?,
             }
         }
+        let shown = self.path.display();
+        Err(Error::Unavailable(format!("{shown}: leases end faster than it can be read")))
     }
 
-    /// `None`: a lease is due, or this is not our boot.
+    /// `None`: a lease is due.
     fn read_once<T>(&mut self, f: impl Fn(&Connection, &Head) -> Sql<T>) -> Sql<(Option<T>, Head)> {
         let transaction = self.connection.transaction()?;
         let head = Head::read(&transaction)?;
