@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 /// Pause before all endpoints are asked again.
 pub(crate) const ROUND_PAUSE: Duration = Duration::from_millis(50);
@@ -269,7 +269,13 @@ impl Endpoints {
                 match self.round(&call, &mut failures).await {
                     Ok(answer) => return Ok(answer),
                     Err(Some(error)) => return Err(error),
-                    Err(None) => tokio::time::sleep(ROUND_PAUSE).await,
+                    // Certificates do not fit any better at a second look.
+                    Err(None)
+                        if failures.iter().all(|(_, f)| matches!(f, Failure::Distrust(_))) =>
+                    {
+                        return Err(exhausted(&failures));
+                    }
+                    Err(None) => sleep(ROUND_PAUSE).await,
                 }
             }
         };
@@ -405,7 +411,7 @@ mod tests {
                 if at == 1 {
                     return Err(Failure::NotSent("refused".into()));
                 }
-                tokio::time::sleep(Duration::from_millis(900)).await;
+                sleep(Duration::from_millis(900)).await;
                 Ok(at)
             })
         };
@@ -427,6 +433,24 @@ mod tests {
         let result = them.race(deadline(), ask).await;
         assert_eq!(start.elapsed(), Duration::from_millis(1500));
         assert_eq!(result, Err(Error::Unavailable("e0: no answer in 300ms; e1: refused".into())));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_by_all_is_told_at_once_and_by_some_only_at_the_end() {
+        let them = endpoints(2);
+        let distrust = || Failure::Distrust("bad certificate".into());
+        let by_all =
+            |_| -> BoxFuture<'_, Result<(), Failure>> { Box::pin(async move { Err(distrust()) }) };
+        let by_some = |at: usize| -> BoxFuture<'_, Result<(), Failure>> {
+            Box::pin(async move {
+                Err(if at == 0 { distrust() } else { Failure::NotSent("refused".into()) })
+            })
+        };
+        let start = Instant::now();
+        assert!(matches!(them.race(deadline(), by_all).await, Err(Error::Denied(_))));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert!(matches!(them.race(deadline(), by_some).await, Err(Error::Unavailable(_))));
+        assert_eq!(start.elapsed(), Duration::from_millis(1500));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use crate::proto::{Empty, MemberListResponse, StatusResponse};
 use crate::store::Shared;
+use control::Error;
 use std::fmt::Write;
 use tokio::time::{Instant, timeout_at};
 
@@ -42,7 +43,10 @@ pub(crate) async fn describe(shared: &Shared) -> String {
         members = members.max(count);
         reports.push(report);
     }
-    let quorum = shared.confirm().await.map_err(|error| error.to_string());
+    let quorum = shared.confirm().await.map_err(|error| match error {
+        Error::Unavailable(why) => why,
+        other => other.to_string(),
+    });
     let names: Vec<_> = (0..shared.endpoints.len()).map(|at| shared.endpoints.name(at)).collect();
     let first = shared.endpoints.name(shared.endpoints.first()).to_owned();
     let quorum_lost = quorum.err();

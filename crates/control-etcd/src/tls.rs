@@ -86,13 +86,19 @@ fn load(files: &Tls) -> Result<ClientConfig, ConnectError> {
     if let Some(domain) = &files.domain {
         server_name(domain).map_err(ConnectError::Option)?;
     }
+    let authorities = certificates(&files.ca)?;
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(&files.ca)? {
+    for certificate in authorities.iter().cloned() {
         roots
             .add(certificate)
             .map_err(|e| wrong(&files.ca, format!("holds a certificate that is damaged: {e}")))?;
     }
     let roots = Arc::new(roots);
+    // One of several may be old: that is how an authority is replaced.
+    let expired = |authority: &CertificateDer<'_>| matches!(fault(authority, &[], &roots), Ok(Some(error)) if is_expired(&error));
+    if authorities.iter().all(expired) {
+        return Err(wrong(&files.ca, "the authority's certificate has expired: put the new one"));
+    }
     let chain = certificates(&files.cert)?;
     check_own(&files.cert, &chain, &roots)?;
     let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?).map_err(|e| {
@@ -111,36 +117,47 @@ fn load(files: &Tls) -> Result<ClientConfig, ConnectError> {
     Ok(config)
 }
 
+/// What etcd will find wrong with a certificate, if anything.
+fn fault(
+    certificate: &CertificateDer<'_>,
+    rest: &[CertificateDer<'_>],
+    roots: &Arc<RootCertStore>,
+) -> Result<Option<CertificateError>, ConnectError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider)
+        .build()
+        .map_err(|e| ConnectError::Option(format!("TLS cannot be used: {e}")))?;
+    Ok(match verifier.verify_client_cert(certificate, rest, UnixTime::now()) {
+        Err(rustls::Error::InvalidCertificate(error)) => Some(error),
+        _ => None,
+    })
+}
+
+fn is_expired(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::Expired | CertificateError::ExpiredContext { .. })
+}
+
 /// Looks at our own certificate as etcd will. That it is signed by another authority than the endpoints' is allowed.
 fn check_own(
     path: &Path,
     chain: &[CertificateDer<'static>],
     roots: &Arc<RootCertStore>,
 ) -> Result<(), ConnectError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider)
-        .build()
-        .map_err(|e| ConnectError::Option(format!("TLS cannot be used: {e}")))?;
     let Some((leaf, rest)) = chain.split_first() else {
         return Err(wrong(path, "holds no certificate"));
     };
-    let Err(rustls::Error::InvalidCertificate(error)) =
-        verifier.verify_client_cert(leaf, rest, UnixTime::now())
-    else {
+    let Some(error) = fault(leaf, rest, roots)? else {
         return Ok(());
     };
     let reason = match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "the certificate has expired: have a new one issued".to_owned()
-        }
+        error if is_expired(&error) => "the certificate has expired: have a new one issued",
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "the certificate is not valid yet: look at the clock of this machine".to_owned()
+            "the certificate is not valid yet: look at the clock of this machine"
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the certificate is not for client authentication: have one issued with the extended key usage clientAuth"
-                .to_owned()
         }
-        CertificateError::BadEncoding => "holds a certificate that is damaged".to_owned(),
+        CertificateError::BadEncoding => "holds a certificate that is damaged",
         _ => return Ok(()),
     };
     Err(wrong(path, reason))

@@ -410,3 +410,17 @@ fn own_address() -> Ipv4Addr {
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     Ipv4Addr::new(127, 64 + (high & 63), middle, low)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_is_one_line_that_says_what_to_install() {
+        let error = find("/usr/bin/no-such-etcd").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "/usr/bin/no-such-etcd is not installed: apt-get install etcd-server etcd-client"
+        );
+    }
+}

@@ -1,10 +1,11 @@
 //! Who is let in: certificates, strangers, passwords, namespaces, and what the status line says.
 
-use crate::{cluster, commit, first, put, store, value};
+use crate::{cluster, commit, first, put, store, until_ok, value};
 use control::{ControlStore, Error};
 use control_etcd::rig::Settings;
 use control_etcd::{ConnectError, EtcdOptions, EtcdStore, Login, Tls};
 use std::fs;
+use std::time::Duration;
 
 fn said(result: Result<EtcdStore, ConnectError>) -> String {
     result.map(|_| "let in".to_owned()).unwrap_or_else(|error| error.to_string())
@@ -18,7 +19,8 @@ async fn strangers_and_plain_clients_are_refused_and_told_why() {
     assert!(matches!(refused, Err(ConnectError::Store(Error::Denied(_)))), "{}", said(refused));
 
     let plain = cluster.endpoints().iter().map(|e| e.replace("https", "http")).collect();
-    let plain = EtcdOptions { endpoints: plain, tls: None, ..cluster.options() };
+    let call_timeout = Duration::from_secs(1);
+    let plain = EtcdOptions { endpoints: plain, tls: None, call_timeout, ..cluster.options() };
     let refused = EtcdStore::connect(plain).await;
     assert!(
         matches!(refused, Err(ConnectError::Store(Error::Unavailable(_)))),
@@ -66,6 +68,7 @@ async fn a_certificate_file_that_is_wrong_is_named() {
             "not the key",
         ),
         (cluster.expired().unwrap(), "expired.pem", "has expired"),
+        (Tls { ca: cluster.expired().unwrap().cert, ..good.clone() }, "expired.pem", "authority"),
         (Tls { ca: dir.clone(), ..good.clone() }, dir.to_str().unwrap(), "cannot be read"),
     ] {
         let said = with(tls);
@@ -85,14 +88,14 @@ async fn renewed_certificates_need_no_restart_and_broken_ones_do_no_harm() {
     fs::write(&own, "half a fi").unwrap();
     cluster.restart(0).unwrap();
     cluster.ready(0).await.unwrap();
-    crate::until_ok(|| client.range("")).await;
+    until_ok(|| client.range("")).await;
     // Whole again, with the rest of a chain behind it.
     let chain =
         [fs::read(tls.cert.with_file_name("tls/client.pem")).unwrap(), fs::read(&tls.ca).unwrap()];
     fs::write(&own, chain.concat()).unwrap();
     cluster.restart(0).unwrap();
     cluster.ready(0).await.unwrap();
-    crate::until_ok(|| client.range("")).await;
+    until_ok(|| client.range("")).await;
 }
 
 #[tokio::test]
@@ -115,7 +118,7 @@ async fn a_password_lets_in_what_its_role_may_and_tokens_are_renewed() {
     let options = EtcdOptions { login: login("rosebud"), ..cluster.options() };
     let client = EtcdStore::connect(options.clone()).await.unwrap();
     commit(&client, put("a", "1")).await.unwrap();
-    let lease = client.grant(std::time::Duration::from_secs(60)).await.unwrap();
+    let lease = client.grant(Duration::from_secs(60)).await.unwrap();
     client.keep_alive(lease.id).await.unwrap();
 
     for (what, options) in [
@@ -142,7 +145,7 @@ async fn a_password_lets_in_what_its_role_may_and_tokens_are_renewed() {
 
     // A member that was restarted knows no tokens any more.
     cluster.restart(0).unwrap();
-    let (read, _) = crate::until_ok(|| value(&client, "a")).await;
+    let (read, _) = until_ok(|| value(&client, "a")).await;
     assert_eq!(read, "1");
     let mut watch = client.watch("", 1).await.unwrap();
     assert_eq!(watch.next().await.unwrap().1.len(), 1);
@@ -184,8 +187,9 @@ async fn endpoints_of_two_clusters_are_not_mixed() {
     let one = cluster(Settings::members(1)).await;
     let mut two = cluster(Settings::members(1)).await;
     let endpoints = [two.endpoints(), one.endpoints()].concat();
-    let client = store(EtcdOptions { endpoints, ..one.options() });
-    commit(&client, put("a", "two")).await.unwrap();
+    let call_timeout = Duration::from_secs(2);
+    let client = store(EtcdOptions { endpoints, call_timeout, ..one.options() });
+    until_ok(|| commit(&client, put("a", "two"))).await;
     two.kill(0);
     let error = client.range("").await.unwrap_err();
     assert!(error.to_string().contains("another etcd cluster"), "{error}");
@@ -195,7 +199,8 @@ async fn endpoints_of_two_clusters_are_not_mixed() {
 async fn the_status_line_says_who_answers_and_whether_there_is_a_quorum() {
     let mut cluster = cluster(Settings::members(3)).await;
     let leader = cluster.leader().await.unwrap();
-    let client = store(first(&cluster, leader));
+    let call_timeout = Duration::from_secs(3);
+    let client = store(EtcdOptions { call_timeout, ..first(&cluster, leader) });
     let line = client.describe().await;
     assert!(line.starts_with("etcd 3."), "{line}");
     assert!(

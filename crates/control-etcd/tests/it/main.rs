@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "what was measured is for whoever runs them")]
 
 mod access;
+mod answers;
 mod conformance;
 mod faults;
 mod leases;
@@ -83,6 +84,20 @@ async fn until_ok<T, F: Future<Output = Result<T, Error>>>(
         }
         sleep(Duration::from_millis(10)).await;
     }
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_dropped_leaves_nothing() {
+    let cluster = cluster(Settings::members(3)).await;
+    let pids: Vec<_> = (0..3).filter_map(|at| cluster.pid(at)).collect();
+    let dir = cluster.dir().to_owned();
+    cluster.pause(1).unwrap();
+    drop(cluster);
+    assert_eq!(pids.len(), 3);
+    for pid in pids {
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists(), "{pid} lives");
+    }
+    assert!(!dir.exists());
 }
 
 /// Adds one to a number, guarded, and says whether it was certainly done.
