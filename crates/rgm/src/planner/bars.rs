@@ -57,7 +57,11 @@ pub(super) fn find(
     }
     let Some(settings) = config.nodes.get(node) else {
         let unreadable = super::damage::is_damaged(board.cluster, "node", node);
-        return if unreadable && sheet.is_permitted(node) { None } else { Some(Bar::NotConfigured) };
+        return if unreadable && sheet.is_permitted(node) {
+            None
+        } else {
+            Some(Bar::NotConfigured)
+        };
     };
     if !board.cluster.members.contains_key(node) {
         // A life whose key cannot be read goes on (it may well run the group), and gets nothing new.

@@ -98,7 +98,8 @@ impl<'a> After<'a> {
         });
         let allowed = cluster.config.cluster.unfenced_storage_allowed
             || self.config.cluster.unfenced_storage_allowed;
-        let unreadable = cluster.problems.contains_key(&Key::Member(holder.node.clone()).to_string());
+        let unreadable =
+            cluster.problems.contains_key(&Key::Member(holder.node.clone()).to_string());
         let shared = cluster.config.has_shared_storage(group);
         let confirmed = self.confirmed.contains(&holder.node);
         !unreadable && (!shared || allowed || fenced || agent_succeeded || confirmed)
@@ -169,7 +170,10 @@ fn check_intent(
         let over = after.is_harmless(group, holder) || after.has_acknowledged(group, holder);
         if !kept && !over {
             let Holder { node, incarnation, .. } = holder;
-            wrong.push(format!("{group}: {node} ({}) is dropped and may still have it", incarnation.0));
+            wrong.push(format!(
+                "{group}: {node} ({}) is dropped and may still have it",
+                incarnation.0
+            ));
         }
     }
     let is_new = |h: &&Holder| {
@@ -196,12 +200,20 @@ fn check_permits(
         return;
     };
     if now.holders.len() > group.maximum_primaries as usize {
-        wrong.push(format!("{name}: {} holders, Maximum_primaries is {}", now.holders.len(), group.maximum_primaries));
+        wrong.push(format!(
+            "{name}: {} holders, Maximum_primaries is {}",
+            now.holders.len(),
+            group.maximum_primaries
+        ));
     }
     let cannot_stop = |h: &&Holder| {
         let said = after.cluster.observed.get(&h.node).and_then(|g| g.get(name));
-        let lives = after.cluster.members.get(&h.node).is_some_and(|m| m.incarnation == h.incarnation);
-        lives && said.is_some_and(|o| o.incarnation == h.incarnation && o.state == GroupState::ErrorStopFailed)
+        let lives =
+            after.cluster.members.get(&h.node).is_some_and(|m| m.incarnation == h.incarnation);
+        lives
+            && said.is_some_and(|o| {
+                o.incarnation == h.incarnation && o.state == GroupState::ErrorStopFailed
+            })
     };
     if let Some(holder) = was.holders.iter().find(cannot_stop) {
         wrong.push(format!("{name}: a permit while {} could not stop it", holder.node));
@@ -217,7 +229,9 @@ fn check_permits(
         }
         for (other, intent) in &after.intents {
             let apart = |a: &Group, b: &GroupName| {
-                a.affinities.iter().any(|x| x.kind == AffinityKind::StrongNegative && x.target == *b)
+                a.affinities
+                    .iter()
+                    .any(|x| x.kind == AffinityKind::StrongNegative && x.target == *b)
             };
             let conflict = *other != name
                 && intent.holders.iter().any(|h| h.node == *node)

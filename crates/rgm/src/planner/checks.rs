@@ -84,8 +84,8 @@ fn first_free(
     // A damaged job keeps its number.
     let in_path = format!("/{}/", request.0);
     let damaged = cluster.problems.keys().filter(|k| k.starts_with("job/"));
-    let damaged = damaged.filter(|k| k.contains(&in_path)).filter_map(|k| {
-        k.rsplit('/').next().and_then(|number| number.parse::<u32>().ok())
-    });
+    let damaged = damaged
+        .filter(|k| k.contains(&in_path))
+        .filter_map(|k| k.rsplit('/').next().and_then(|number| number.parse::<u32>().ok()));
     damaged.map(|n| n.saturating_add(1)).max().unwrap_or(0).max(next)
 }

@@ -20,10 +20,8 @@ pub(super) fn look(board: &Board<'_>, group: &GroupName) -> (bool, bool) {
         return (false, false);
     }
     let damaged = |key: Key| cluster.problems.contains_key(&key.to_string());
-    let types_unreadable = board
-        .config
-        .resources_of(group)
-        .any(|(_, r)| damaged(Key::Type(r.type_name.clone())));
+    let types_unreadable =
+        board.config.resources_of(group).any(|(_, r)| damaged(Key::Type(r.type_name.clone())));
     let left_alone = damaged(Key::Group(group.clone()))
         || damaged(Key::Intent(group.clone()))
         || types_unreadable
@@ -36,7 +34,11 @@ fn ran_here<'a>(
     cluster: &'a Cluster,
     group: &'a GroupName,
 ) -> impl Iterator<Item = &'a ResourceName> {
-    cluster.observed.values().filter_map(|groups| groups.get(group)).flat_map(|o| o.resources.keys())
+    cluster
+        .observed
+        .values()
+        .filter_map(|groups| groups.get(group))
+        .flat_map(|o| o.resources.keys())
 }
 
 /// A key among these changes that could not be read and would be written over.

@@ -101,11 +101,8 @@ fn still_offline(sheet: &Sheet<'_>, before: &Intent) -> Option<String> {
     let rest = now.rest.as_ref()?;
     let cause = sheet.cause.as_deref().unwrap_or("nobody has started it");
     let name = sheet.name;
-    let auto = if *rest == Rest::NotAutoStarted {
-        " and Auto_start_on_new_cluster is FALSE"
-    } else {
-        ""
-    };
+    let auto =
+        if *rest == Rest::NotAutoStarted { " and Auto_start_on_new_cluster is FALSE" } else { "" };
     Some(format!("{name} stays offline: {cause}{auto}; next: {}", rest_ends(sheet, rest)))
 }
 

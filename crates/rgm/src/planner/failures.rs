@@ -111,9 +111,7 @@ fn clear(board: &mut Board<'_>, at: usize) {
     let is_online = |node: &NodeName| {
         sheet.holder(node).filter(|h| h.withdrawn.is_none()).is_some_and(|holder| {
             board.life(holder) == Life::Member
-                && board
-                    .observed(holder, sheet.name)
-                    .is_some_and(|o| o.state == GroupState::Online)
+                && board.observed(holder, sheet.name).is_some_and(|o| o.state == GroupState::Online)
         })
     };
     if sheet.intent.target.iter().all(is_online) {

@@ -84,7 +84,8 @@ fn start(board: &mut Board<'_>, node: &NodeName, fence: Fence) {
     let kind = JobKind::Fence { node: node.clone(), incarnation, fencing };
     let job = Job { incarnation: board.situation.incarnation, kind, result: None };
     board.jobs.insert(id, Some(job));
-    if board.cluster.fences.get(node) != Some(&Fence { state: FenceState::Pending, ..fence.clone() })
+    if board.cluster.fences.get(node)
+        != Some(&Fence { state: FenceState::Pending, ..fence.clone() })
     {
         board.fences.insert(node.clone(), Some(Fence { state: FenceState::Pending, ..fence }));
     }
@@ -151,7 +152,8 @@ pub(super) fn needs_fence(board: &Board<'_>, group: &crate::names::GroupName) ->
         && !board.cluster.problems.contains_key("cluster");
     // While another configuration is being written, what the holder ran under the old one counts as well.
     !allowed
-        && (board.config.has_shared_storage(group) || board.cluster.config.has_shared_storage(group))
+        && (board.config.has_shared_storage(group)
+            || board.cluster.config.has_shared_storage(group))
 }
 
 fn is_damaged(cluster: &Cluster, node: &NodeName) -> bool {
@@ -168,9 +170,7 @@ fn job_of<'a>(
     lost: &NodeName,
     life: Incarnation,
 ) -> Option<(&'a JobId, &'a Job)> {
-    let is_it = |job: &Job| {
-        matches!(&job.kind, JobKind::Fence { node, incarnation, .. } if node == lost && *incarnation == life)
-    };
+    let is_it = |job: &Job| matches!(&job.kind, JobKind::Fence { node, incarnation, .. } if node == lost && *incarnation == life);
     let of_this = || cluster.jobs.iter().filter(|(_, job)| is_it(job));
     of_this().find(|(_, job)| job.result.is_some()).or_else(|| of_this().next())
 }

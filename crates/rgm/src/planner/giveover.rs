@@ -78,9 +78,7 @@ fn movers(board: &Board<'_>, group: &GroupName, from: &NodeName) -> Vec<GroupNam
         let with: Vec<GroupName> = delegates
             .iter()
             .filter(|a| a.kind == AffinityKind::StrongPositiveDelegating)
-            .filter(|a| {
-                board.sheet(&a.target).is_some_and(|s| s.intent.target.contains(from))
-            })
+            .filter(|a| board.sheet(&a.target).is_some_and(|s| s.intent.target.contains(from)))
             .map(|a| a.target.clone())
             .filter(|g| !movers.contains(g))
             .collect();
@@ -99,9 +97,10 @@ fn stands_against(
     let sheet = board.sheet(group)?;
     let interval_s = sheet.group.map_or(0, |g| u64::from(g.pingpong_interval_s));
     let now_ms = board.situation.now_ms;
-    let left = sheet.history.giveovers.iter().find(|g| {
-        g.resource == *resource && g.node == *to && now_ms < g.at_ms + interval_s * 1000
-    });
+    let left =
+        sheet.history.giveovers.iter().find(|g| {
+            g.resource == *resource && g.node == *to && now_ms < g.at_ms + interval_s * 1000
+        });
     if let Some(left) = left {
         let ago_s = now_ms.saturating_sub(left.at_ms) / 1000;
         return Some(format!(
@@ -122,12 +121,7 @@ enum Checks {
 }
 
 /// MONITOR_CHECK of every resource that is enabled there and has one.
-fn checks(
-    cluster: &Cluster,
-    request: &RequestId,
-    movers: &[GroupName],
-    node: &NodeName,
-) -> Checks {
+fn checks(cluster: &Cluster, request: &RequestId, movers: &[GroupName], node: &NodeName) -> Checks {
     let mut new = NewJobs::new(cluster, request);
     let mut waits = false;
     let config = &cluster.config;

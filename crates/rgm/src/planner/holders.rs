@@ -56,8 +56,7 @@ fn end(board: &Board<'_>, at: usize, holder: &Holder) -> Option<End> {
             let observed = board.observed(holder, sheet.name)?;
             let is_old = observed.generation < withdrawn
                 && !planted.is(PlantedFault::AcknowledgementOfOldGeneration);
-            let is_offline =
-                matches!(observed.state, GroupState::Offline | GroupState::Unmanaged);
+            let is_offline = matches!(observed.state, GroupState::Offline | GroupState::Unmanaged);
             (is_offline && !is_old).then_some(End::Acknowledged)
         }
     }

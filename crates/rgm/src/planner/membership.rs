@@ -2,8 +2,8 @@
 //!
 //! Never takes anything from a node; that is for `failures`, `holders` and `targets`.
 
-use super::board::Board;
 use super::bars::ATTEMPTS_MAX;
+use super::board::Board;
 use crate::model::{Incarnation, Rest};
 use crate::names::NodeName;
 

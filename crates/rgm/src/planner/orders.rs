@@ -160,7 +160,9 @@ fn confirm_dead(board: &mut Board<'_>, node: &NodeName, by: &str) {
         since_ms: before.map_or(board.situation.now_ms, |f| f.since_ms),
     };
     board.fences.insert(node.clone(), Some(fence));
-    board.note(format!("{node} is harmless: {by} vouches for it; next: what it held starts elsewhere"));
+    board.note(format!(
+        "{node} is harmless: {by} vouches for it; next: what it held starts elsewhere"
+    ));
 }
 
 /// A group that has just become managed is offline until an operator starts it or membership changes.

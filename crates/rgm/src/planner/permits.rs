@@ -147,9 +147,7 @@ fn without<'b>(
             })
         })
     };
-    let lacks = board
-        .sheets
-        .iter()
-        .find(|other| needs(sheet, other.name) && !other.is_permitted(node));
+    let lacks =
+        board.sheets.iter().find(|other| needs(sheet, other.name) && !other.is_permitted(node));
     lacks.map(|s| s.name)
 }

@@ -77,10 +77,12 @@ pub(super) fn look<'a>(cluster: &'a Cluster, situation: &Situation) -> Requests<
             }
             (Verdict::Waits(jobs), _) => {
                 let new = jobs.into_iter();
-                found.changes.extend(new.map(|(id, job)| Change {
-                    key: Key::Job(id),
-                    object: Some(Object::Job(job)),
-                }));
+                found.changes.extend(
+                    new.map(|(id, job)| Change {
+                        key: Key::Job(id),
+                        object: Some(Object::Job(job)),
+                    }),
+                );
                 waiting.push(scope);
             }
             (Verdict::Refused(refusal), _) => {

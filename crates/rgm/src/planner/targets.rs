@@ -40,9 +40,7 @@ fn empty(board: &mut Board<'_>, at: usize, why: &str) {
 /// Suspended: nothing but what an operator asks for; what has lost its node stays offline.
 fn keep_members(board: &mut Board<'_>, at: usize) {
     let sheet = &board.sheets[at];
-    let is_here = |n: &NodeName| {
-        sheet.is_permitted(n) || board.cluster.members.contains_key(n)
-    };
+    let is_here = |n: &NodeName| sheet.is_permitted(n) || board.cluster.members.contains_key(n);
     if sheet.intent.target.iter().all(is_here) {
         return;
     }
@@ -89,7 +87,12 @@ fn place(board: &mut Board<'_>, at: usize) {
 }
 
 /// What stays, and what is added; most preferred first.
-fn choose(board: &Board<'_>, at: usize, wanted: usize, barred: &[(NodeName, Bar)]) -> Vec<NodeName> {
+fn choose(
+    board: &Board<'_>,
+    at: usize,
+    wanted: usize,
+    barred: &[(NodeName, Bar)],
+) -> Vec<NodeName> {
     let sheet = &board.sheets[at];
     let Some(group) = sheet.group else { return Vec::new() };
     let stays = |n: &&NodeName| !barred.iter().any(|(b, _)| b == *n);

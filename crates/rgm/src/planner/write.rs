@@ -31,14 +31,14 @@ pub(super) fn plan(board: Board<'_>, accept: Option<&Accept<'_>>) -> Plan {
         answer.changes = requests::accepted_answer(cluster, accept, situation);
     }
     let others = board.others.into_iter();
-    let fences = board.fences.into_iter().map(|(node, fence)| Change {
-        key: Key::Fence(node),
-        object: fence.map(Object::Fence),
-    });
-    let jobs = board.jobs.into_iter().map(|(id, job)| Change {
-        key: Key::Job(id),
-        object: job.map(Object::Job),
-    });
+    let fences = board
+        .fences
+        .into_iter()
+        .map(|(node, fence)| Change { key: Key::Fence(node), object: fence.map(Object::Fence) });
+    let jobs = board
+        .jobs
+        .into_iter()
+        .map(|(id, job)| Change { key: Key::Job(id), object: job.map(Object::Job) });
     let changes: Vec<Change> = fences.chain(jobs).chain(others).collect();
     let notes = board.notes.into_iter().map(|d| (None, d)).collect();
     rest.push(Chunk { changes, decisions: notes });
@@ -120,7 +120,8 @@ fn chunk_of(cluster: &Cluster, sheet: Sheet<'_>, forgets: bool) -> Option<(Chunk
             Cow::Owned(history) => had.1.is_none_or(|before| before != history),
             Cow::Borrowed(_) => false,
         };
-        let is_written = !sheet.said.is_empty() || (history_changed && *sheet.history != History::default());
+        let is_written =
+            !sheet.said.is_empty() || (history_changed && *sheet.history != History::default());
         if let Some(intent) = changed_intent(cluster, &sheet, forgets) {
             write(Key::Intent(name.clone()), Some(Object::Intent(intent)));
         }

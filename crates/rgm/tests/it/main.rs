@@ -1,0 +1,5 @@
+//! Tests of the crate from outside: golden scripts.
+
+mod executor;
+mod operation;
+mod planner;
