@@ -190,6 +190,14 @@ mod planted {
         world.run(ms(20_000));
         assert!(world.nodes[0].over.is_none());
 
+        let mut world = erring(PlantedFault::AdoptsLeftoverMember);
+        let first = world.incarnation(0);
+        world.nodes[0].runs = false;
+        let next = world.nodes[0].core.settings().clone();
+        let next = world.add(next);
+        world.run(ms(100));
+        assert_eq!(world.core(next).incarnation(), Some(first));
+
         let mut world = erring(PlantedFault::LostMembershipIgnored);
         world.store.delete("member/n1");
         world.run(ms(100));

@@ -260,3 +260,19 @@ fn what_cannot_be_written_over_is_said_once() {
     assert_eq!(world.store.text("group/a"), "{");
     assert_eq!(said(&world, "could not be understood"), 1);
 }
+
+#[cfg(feature = "planted-faults")]
+#[test]
+fn a_president_planted_without_guards_writes_when_deposed() {
+    use crate::planted::{Planted, PlantedFault};
+    let mut world = World { now: ms(10_000), ..World::default() };
+    let mut settings = super::world::settings("n1");
+    settings.planted = Planted::one(PlantedFault::PresidentUnguarded);
+    world.add(settings);
+    world.run(ms(1000));
+    world.nodes[0].link = Link::AnswersLost;
+    world.store.delete("president");
+    plan(&mut world, [step("a", "one")]);
+    world.give(0, Input::TimePassed);
+    assert!(world.store.has("group/a"));
+}

@@ -3,9 +3,11 @@
 use crate::executor::{CallId, MethodOutcome};
 use crate::model::{Incarnation, MethodCall, Operation};
 use crate::node::{Effect, Input, NodeCore, Now, Settings, StoreFailure};
+use crate::names::ResourceName;
 use crate::planted::Planted;
 use crate::store::{Guard, Key, Object, Raw, Transaction};
-use std::collections::{BTreeMap, VecDeque};
+use rtr::Method;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 pub(super) const LEASE: Duration = Duration::from_millis(2000);
@@ -138,6 +140,8 @@ pub(super) enum Link {
     AnswersLost,
     /// Everything but transactions.
     NoCommits,
+    /// Transactions are done after their answers were given up.
+    Late,
 }
 
 #[derive(Debug)]
@@ -152,7 +156,9 @@ pub(super) struct Node {
     pub(super) alive_until: Duration,
     pub(super) over: Option<(Duration, String)>,
     pub(super) effects: Vec<(Duration, Effect)>,
-    pub(super) calls: BTreeMap<CallId, MethodCall>,
+    calls: BTreeMap<CallId, MethodCall>,
+    /// Resources whose START was begun and whose STOP has not ended.
+    pub(super) running: BTreeSet<ResourceName>,
 }
 
 /// Everything.
@@ -161,6 +167,8 @@ pub(super) struct World {
     pub(super) now: Duration,
     pub(super) store: Store,
     pub(super) nodes: Vec<Node>,
+    /// Transactions on their way: when they arrive.
+    pub(super) late: Vec<(Duration, Option<u64>, Transaction)>,
 }
 
 impl World {
@@ -184,6 +192,7 @@ impl World {
             over: None,
             effects: Vec::new(),
             calls: BTreeMap::new(),
+            running: BTreeSet::new(),
         });
         self.nodes.len() - 1
     }
@@ -215,12 +224,29 @@ impl World {
             .map(|(lease, _)| *lease)
             .collect();
         due.into_iter().for_each(|lease| self.store.end(lease));
+        let arrived: Vec<_> = self.late.extract_if(.., |(due, ..)| *due <= self.now).collect();
+        for (_, lease, transaction) in arrived {
+            let _ = self.store.commit(lease, &transaction);
+        }
         for index in 0..self.nodes.len() {
             self.watch(index);
             while let Some(input) = self.next_input(index) {
                 self.give(index, input);
             }
+            // The guard (docs/decisions/0010).
+            let node = &mut self.nodes[index];
+            if node.over.is_some() || self.now + RESERVE >= node.alive_until {
+                node.running.clear();
+            }
         }
+        let all: Vec<_> = self.nodes.iter().flat_map(|node| &node.running).collect();
+        let distinct: BTreeSet<_> = all.iter().collect();
+        assert_eq!(all.len(), distinct.len(), "at {:?} two nodes run {all:?}", self.now);
+    }
+
+    /// Nodes on which a resource runs.
+    pub(super) fn where_runs(&self, resource: &str) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|i| self.nodes[*i].running.contains(resource)).collect()
     }
 
     fn next_input(&mut self, index: usize) -> Option<Input> {
@@ -233,6 +259,12 @@ impl World {
     }
 
     pub(super) fn give(&mut self, index: usize, input: Input) {
+        if let Input::MethodFinished { call, .. } = &input {
+            let ended = self.nodes[index].calls.remove(call);
+            if let Some(ended) = ended.filter(|ended| ended.method == Method::Stop) {
+                self.nodes[index].running.remove(&ended.resource);
+            }
+        }
         let mut effects = Vec::new();
         self.nodes[index].core.handle(at(self.now), input, &mut effects);
         for effect in effects {
@@ -244,7 +276,7 @@ impl World {
     fn watch(&mut self, index: usize) {
         let (now, store) = (self.now, &self.store);
         let node = &mut self.nodes[index];
-        if !matches!(node.link, Link::Up | Link::NoCommits)
+        if !matches!(node.link, Link::Up | Link::NoCommits | Link::Late)
             || !node.runs
             || node.seen == Some(store.revision)
         {
@@ -271,8 +303,9 @@ impl World {
         let (now, link) = (self.now, self.nodes[index].link);
         let done = link != Link::Down;
         let is_commit = matches!(effect, Effect::Commit(..));
-        let done = done && !(is_commit && link == Link::NoCommits);
-        let heard = link == Link::Up || (link == Link::NoCommits && !is_commit);
+        let done = done && !(is_commit && matches!(link, Link::NoCommits | Link::Late));
+        let heard = link == Link::Up
+            || (matches!(link, Link::NoCommits | Link::Late) && !is_commit);
         let mut lease = self.nodes[index].lease;
         let input = match effect {
             Effect::Grant(ttl) => {
@@ -305,6 +338,9 @@ impl World {
                 None
             }
             Effect::Commit(txn, transaction) => {
+                if link == Link::Late {
+                    self.late.push((now + TIMEOUT * 3, lease, transaction.clone()));
+                }
                 let result = if done {
                     self.store.commit(lease, &transaction)
                 } else {
@@ -314,6 +350,9 @@ impl World {
                 Some(Input::Committed { txn, result })
             }
             Effect::Run(call, method) => {
+                if method.method == Method::Start {
+                    self.nodes[index].running.insert(method.resource.clone());
+                }
                 self.nodes[index].calls.insert(call, method);
                 let outcome = MethodOutcome::Succeeded;
                 Some(Input::MethodFinished { call, outcome, output: String::new() })
