@@ -46,6 +46,22 @@ faults! {
     StopFailedIgnored,
     /// planner: strong negative affinities are looked at when a node is chosen, and not when the permit is given.
     StrongNegativePermitted,
+    /// executor: a permit counts for every incarnation of the node.
+    OldIncarnationObeyed,
+    /// executor: a resource is started before what it depends on.
+    StartsBeforeDependee,
+    /// executor: a resource is stopped before what depends on it.
+    StopsDependeeFirst,
+    /// executor: a group is reported offline while its stop methods still run.
+    OfflineTooEarly,
+    /// executor: a stop method that failed counts like one that succeeded.
+    StopFailureIgnored,
+    /// executor: MONITOR_STOP is left out.
+    MonitorStopForgotten,
+    /// executor: dependents are not restarted with what they depend on.
+    RestartNotPropagated,
+    /// executor: groups start while BOOT still runs.
+    BootNotAwaited,
 }
 
 /// The fault that was planted, if any.

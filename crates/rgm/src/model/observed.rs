@@ -142,6 +142,9 @@ pub struct ObservedResource {
     pub status_message: String,
     /// How often it was started in this incarnation; dependents restart when it grows.
     pub starts: u64,
+    /// It runs, and will be stopped (or restarted) as soon as those that must stop first have.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stopping: bool,
     /// Wall clock of the last change of `state`.
     pub since_ms: u64,
     /// What runs now.
