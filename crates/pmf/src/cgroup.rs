@@ -77,7 +77,7 @@ impl CgroupParent {
     pub fn clear_leftovers(&self) -> usize {
         let entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
         let dirs = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        let mut left: Vec<Cgroup> = dirs.map(|entry| Cgroup { path: entry.path() }).collect();
+        let mut left: Vec<Cgroup> = dirs.map(|entry| Cgroup::at(entry.path())).collect();
         let count = left.len();
         let begun = Instant::now();
         left.iter().for_each(Cgroup::kill);
@@ -101,12 +101,12 @@ impl CgroupParent {
     }
 
     /// A new, empty cgroup.
-    pub(crate) fn create(&self, tag: &str) -> std::io::Result<Cgroup> {
+    pub(crate) fn create(self: &Arc<Self>, tag: &str) -> std::io::Result<Cgroup> {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}.{}.{serial}", file_name(tag), std::process::id());
         let path = self.path.join(name);
         std::fs::create_dir(&path)?;
-        Ok(Cgroup { path })
+        Ok(Cgroup { path, _parent: Some(self.clone()) })
     }
 
     pub(crate) fn home(&self) -> &Path {
@@ -124,11 +124,14 @@ impl Drop for CgroupParent {
 #[derive(Debug)]
 pub(crate) struct Cgroup {
     path: PathBuf,
+    /// The parent can only be removed after it.
+    _parent: Option<Arc<CgroupParent>>,
 }
 
 impl Cgroup {
+    /// One that exists already, made by somebody else.
     pub(crate) fn at(path: PathBuf) -> Self {
-        Self { path }
+        Self { path, _parent: None }
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -46,14 +46,13 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     pub(crate) fn spawn(command: &mut std::process::Command) -> io::Result<Self> {
-        // The reaper must not see it before it is known.
-        let mut keepers = keepers();
+        // Until it is given its order, which is later, it stays in our session: nobody takes it for an adopted process.
         let mut child = command.spawn()?;
         let pid = i32::try_from(child.id()).map_err(|_| io::ErrorKind::InvalidData)?;
         let opened = Pid::from_raw(pid).ok_or(rustix::io::Errno::INVAL);
         match opened.and_then(|pid| pidfd_open(pid, PidfdFlags::empty())) {
             Ok(pidfd) => {
-                keepers.insert(pid);
+                keepers().insert(pid);
                 Ok(Self { pid, pidfd: Some(pidfd) })
             }
             Err(error) => {
@@ -133,8 +132,7 @@ impl Drop for Reaper {
 
 /// Reaps the adopted processes that are dead; says how many.
 pub fn reap_adopted() -> usize {
-    let keepers = keepers();
-    let dead = adopted(&keepers).into_iter().filter(Process::is_zombie);
+    let dead = adopted().into_iter().filter(Process::is_zombie);
     // Only we can reap them, so the numbers stay theirs until then.
     dead.filter_map(|process| Pid::from_raw(process.pid))
         .filter(|pid| {
@@ -145,15 +143,14 @@ pub fn reap_adopted() -> usize {
 }
 
 /// Our children that we did not start.
-fn adopted(keepers: &BTreeSet<i32>) -> Vec<Process> {
+fn adopted() -> Vec<Process> {
     let own_pid = getpid().as_raw_nonzero().get();
     let own_session = getsid(None).map_or(0, |session| session.as_raw_nonzero().get());
     let mut children = proc::all();
-    children.retain(|process| {
-        process.parent == own_pid
-            && process.session != own_session
-            && !keepers.contains(&process.pid)
-    });
+    children.retain(|process| process.parent == own_pid && process.session != own_session);
+    // Asked after the look: whoever led a session then was noted before. And briefly: the runtime takes this lock, too.
+    let keepers = keepers().clone();
+    children.retain(|process| !keepers.contains(&process.pid));
     children
 }
 
@@ -168,7 +165,7 @@ pub(crate) fn kill_strays(session: i32) -> bool {
     let mut roots = proc::all();
     roots.retain(|process| process.session == session);
     if IS_SUBREAPER.load(Ordering::Acquire) && !HAS_RELEASED.load(Ordering::Acquire) {
-        roots.extend(adopted(&keepers()));
+        roots.extend(adopted());
     }
     roots.retain(|process| !process.is_zombie());
     for root in &roots {

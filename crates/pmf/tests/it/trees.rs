@@ -31,6 +31,9 @@ async fn daemons_that_forked_twice_and_left_the_session_die_with_their_tree() {
         stage.assert_nobody_left().await;
         let cgroup = tree.cgroup().cloned();
         until("the cgroup is removed", || cgroup.as_ref().is_none_or(|path| !path.exists())).await;
+        drop((tree, stage));
+        let parent = cgroup.as_ref().and_then(|path| path.parent());
+        until("its parent is removed", || parent.is_none_or(|path| !path.exists())).await;
     }
 }
 
