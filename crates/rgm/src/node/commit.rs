@@ -180,9 +180,13 @@ impl NodeCore {
     }
 
     fn failed(&mut self, flight: Flight, is_uncertain: bool) {
-        if let Kind::Step(step) = flight.kind {
-            let uncertain = flight.sample.filter(|_| is_uncertain);
-            self.presidency.step_failed(uncertain.map(|sample| (sample, step.decisions)));
+        match flight.kind {
+            Kind::Step(step) => {
+                let uncertain = flight.sample.filter(|_| is_uncertain);
+                self.presidency.step_failed(uncertain.map(|sample| (sample, step.decisions)));
+            }
+            Kind::Elect => self.presidency.election_failed(!is_uncertain),
+            Kind::Join | Kind::Own(_) => {}
         }
     }
 }

@@ -10,6 +10,10 @@ use crate::model::{Incarnation, Member};
 use crate::planted::PlantedFault;
 use crate::store::{Guard, Key, Object, Raw, Transaction};
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// After so many leases the key of an earlier life does not go by itself.
+const LEFTOVER_LEASES: u32 = 3;
 
 /// Where in its life a core is.
 #[derive(Debug)]
@@ -47,8 +51,8 @@ pub(super) struct Joining {
     sent_at: Option<i64>,
     /// Revision at which the store said that it was written.
     written: Option<i64>,
-    /// Said that the earlier life is waited for.
-    has_said_leftover: bool,
+    /// When the earlier life's key was first seen, and how often that was said.
+    leftover: Option<(Duration, u32)>,
 }
 
 /// What is known of the store.
@@ -153,7 +157,7 @@ impl NodeCore {
             && self.may_join(now, effects)?
         {
             let value = Object::Member(self.as_member(now)).encode();
-            let joining = Joining { value, sent_at: None, written: None, has_said_leftover: false };
+            let joining = Joining { value, sent_at: None, written: None, leftover: None };
             self.life.become_next(Life::Joining(joining));
         }
         let Life::Joining(joining) = &mut self.life else { return Ok(()) };
@@ -176,13 +180,14 @@ impl NodeCore {
             _ => None,
         };
         let Some(incarnation) = incarnation else {
-            if found.is_some() && joining.written.is_none() && !joining.has_said_leftover {
-                joining.has_said_leftover = true;
-                let node = &self.settings.node;
-                let sentence = format!(
-                    "{node} waits until the lease of its life before has ended; it joins then by itself"
-                );
-                effects.push(self.say(now, sentence));
+            if found.is_some() && joining.written.is_none() {
+                let (since, said) = joining.leftover.unwrap_or((now.boot, 0));
+                let is_long = now.boot >= since + self.settings.lease * LEFTOVER_LEASES;
+                let due = if is_long { 2 } else { 1 };
+                joining.leftover = Some((since, due));
+                if said < due {
+                    effects.push(self.say(now, self.leftover_sentence(is_long)));
+                }
             }
             return Ok(());
         };
@@ -193,6 +198,19 @@ impl NodeCore {
         self.local.touched = true;
         self.note_president(now.boot);
         Ok(())
+    }
+
+    fn leftover_sentence(&self, is_long: bool) -> String {
+        let node = &self.settings.node;
+        if !is_long {
+            return format!(
+                "{node} waits until the lease of its life before has ended; it joins then by itself"
+            );
+        }
+        format!(
+            "{node} still cannot join: {} is under a lease that does not end, or under none; if no other daemon runs as {node}, delete that key in the control store",
+            self.member_key()
+        )
     }
 
     /// Whether this is the cluster the node belongs to. `Err`: it is not.

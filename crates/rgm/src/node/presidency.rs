@@ -28,6 +28,8 @@ type Uncertain = ((String, Vec<u8>), Vec<(Option<GroupName>, Decision)>);
 pub(super) struct Presidency {
     /// Since when there is no president.
     vacant_since: Option<Duration>,
+    /// The term as it was last seen, until the key has gone: what then lies there and is not understood is still this node's key.
+    own_term: Option<i64>,
     /// Steps of the plan that are not written yet.
     pub(super) steps: VecDeque<Step>,
     /// Something changed since the last plan.
@@ -42,6 +44,12 @@ pub(super) struct Presidency {
 }
 
 impl Presidency {
+    pub(super) fn election_failed(&mut self, is_refused: bool) {
+        if is_refused {
+            self.own_term = None;
+        }
+    }
+
     pub(super) fn look_again(&mut self) {
         self.plan_due = true;
     }
@@ -82,7 +90,11 @@ impl NodeCore {
         } else if self.presidency.vacant_since.is_none() {
             self.presidency.vacant_since = Some(now);
         }
-        if self.term().is_none() {
+        let term = self.term();
+        if term.is_some() || !self.cluster.problems.contains_key(PRESIDENT) {
+            self.presidency.own_term = term;
+        }
+        if term.is_none() {
             self.presidency.steps.clear();
             self.presidency.wake = None;
         }
@@ -107,16 +119,23 @@ impl NodeCore {
         if self.line.is_free() { self.election_at() } else { None }
     }
 
+    /// Somebody wrote over the key that this node created, and it is not understood: the node repairs what is its own.
+    fn damaged_term(&self) -> Option<i64> {
+        let is_damaged = self.cluster.problems.contains_key(PRESIDENT);
+        self.presidency.own_term.filter(|_| is_damaged && !self.line.is_ahead(PRESIDENT))
+    }
+
     pub(super) fn elect(&mut self, now: Duration) -> Option<(Kind, Transaction)> {
-        if self.election_at()? > now {
-            return None;
-        }
         let incarnation = self.incarnation()?;
+        let free = if let Some(term) = self.damaged_term() {
+            Guard::CreatedAt(PRESIDENT.to_owned(), term)
+        } else if self.election_at()? <= now {
+            Guard::Absent(PRESIDENT.to_owned())
+        } else {
+            return None;
+        };
         let president = President { node: self.settings.node.clone(), incarnation, term: 0 };
-        let guards = vec![
-            Guard::Absent(PRESIDENT.to_owned()),
-            Guard::CreatedAt(self.member_key(), incarnation.0),
-        ];
+        let guards = vec![free, Guard::CreatedAt(self.member_key(), incarnation.0)];
         let value = Object::President(president).encode();
         let writes = vec![(PRESIDENT.to_owned(), Some(value), true)];
         Some((Kind::Elect, Transaction { guards, writes }))

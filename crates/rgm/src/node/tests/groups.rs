@@ -191,7 +191,8 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % n
     }
 
@@ -237,7 +238,7 @@ fn hurt(world: &mut World, dice: &mut Dice) {
 
 #[test]
 fn whatever_happens_a_group_runs_on_one_node_at_most_and_comes_back() {
-    for seed in 0..24 {
+    for seed in 0..8 {
         let mut dice = Dice(seed);
         let mut world = online(&["n1", "n2", "n3"]);
         for _ in 0..15 {
@@ -253,6 +254,11 @@ fn whatever_happens_a_group_runs_on_one_node_at_most_and_comes_back() {
             restart_the_dead(&mut world);
         }
         assert_eq!(world.presidents().len(), 1, "seed {seed}");
-        assert_eq!(world.where_runs("http").len(), 1, "seed {seed}: {}", world.store.text("intent/web"));
+        assert_eq!(
+            world.where_runs("http").len(),
+            1,
+            "seed {seed}: {}",
+            world.store.text("intent/web")
+        );
     }
 }

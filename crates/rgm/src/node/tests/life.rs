@@ -195,3 +195,32 @@ fn a_listing_forgets_what_it_does_not_name_and_an_old_one_is_ignored() {
         assert_eq!(*world.core(0).cluster(), before);
     }
 }
+
+#[test]
+fn a_president_whose_key_is_damaged_repairs_it_and_plans_on() {
+    let mut world = World::with(&["n1", "n2"]);
+    world.run(ms(1000));
+    assert_eq!(world.presidents(), [0]);
+    world.store.put("president", b"{".to_vec(), None);
+    world.run(ms(50));
+    assert_eq!(world.presidents(), [0]);
+    world.nodes[0].runs = false;
+    assert!(world.run_until(LEASE * 2, |w| w.presidents() == [1]), "it is not under the lease");
+}
+
+#[test]
+fn a_member_key_that_never_goes_is_named_with_what_to_do() {
+    let mut world = World::with(&[]);
+    world.store.put("member/n1", b"{".to_vec(), None);
+    let index = world.add(settings("n1"));
+    world.run(LEASE * 5);
+    let said: Vec<_> = world
+        .effects_since(index, ms(0))
+        .into_iter()
+        .filter_map(|e| if let Effect::Say(_, d) = e { Some(d.sentence.as_str()) } else { None })
+        .collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[1].contains("delete that key"));
+    world.store.delete("member/n1");
+    assert!(world.run_until(ms(100), |w| w.core(index).incarnation().is_some()));
+}

@@ -2,8 +2,8 @@
 
 use crate::executor::{CallId, MethodOutcome};
 use crate::model::{Incarnation, MethodCall, Operation};
-use crate::node::{Effect, Input, NodeCore, Now, Settings, StoreFailure};
 use crate::names::ResourceName;
+use crate::node::{Effect, Input, NodeCore, Now, Settings, StoreFailure};
 use crate::planted::Planted;
 use crate::store::{Guard, Key, Object, Raw, Transaction};
 use rtr::Method;
@@ -304,8 +304,8 @@ impl World {
         let done = link != Link::Down;
         let is_commit = matches!(effect, Effect::Commit(..));
         let done = done && !(is_commit && matches!(link, Link::NoCommits | Link::Late));
-        let heard = link == Link::Up
-            || (matches!(link, Link::NoCommits | Link::Late) && !is_commit);
+        let heard =
+            link == Link::Up || (matches!(link, Link::NoCommits | Link::Late) && !is_commit);
         let mut lease = self.nodes[index].lease;
         let input = match effect {
             Effect::Grant(ttl) => {
@@ -338,14 +338,7 @@ impl World {
                 None
             }
             Effect::Commit(txn, transaction) => {
-                if link == Link::Late {
-                    self.late.push((now + TIMEOUT * 3, lease, transaction.clone()));
-                }
-                let result = if done {
-                    self.store.commit(lease, &transaction)
-                } else {
-                    Err(StoreFailure::Unavailable)
-                };
+                let result = self.commit(link, lease, done, transaction);
                 let result = if heard { result } else { Err(StoreFailure::Unavailable) };
                 Some(Input::Committed { txn, result })
             }
@@ -372,6 +365,22 @@ impl World {
         let delay = if heard { DELAY } else { TIMEOUT };
         node.inbox.extend(input.map(|input| (now + delay, input)));
         node.inbox.make_contiguous().sort_by_key(|(due, _)| *due);
+    }
+
+    fn commit(
+        &mut self,
+        link: Link,
+        lease: Option<u64>,
+        done: bool,
+        transaction: Transaction,
+    ) -> Result<Option<i64>, StoreFailure> {
+        if done {
+            return self.store.commit(lease, &transaction);
+        }
+        if link == Link::Late {
+            self.late.push((self.now + TIMEOUT * 3, lease, transaction));
+        }
+        Err(StoreFailure::Unavailable)
     }
 
     /// A node whose link is up again lists everything.
