@@ -321,3 +321,22 @@ async fn a_service_stopped_while_it_waits_for_its_restart_stays_stopped() {
     soon("gone", watch.gone()).await;
     stage.assert_nobody_left().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_command_has_its_arguments_environment_directory_and_owner_again() {
+    let stage = Stage::without_cgroups();
+    let pmf = Pmf::new(stage.trees.clone());
+    let directory = tempfile::tempdir().unwrap();
+    let cwd = directory.path().canonicalize().unwrap();
+    let script = "echo \"$0 $1 $WHERE $(pwd) $(id -u)\"; exit 1";
+    let mut create = tag(&stage, "same", script);
+    create.command.extend(["zero".to_owned(), "a  b".to_owned()]);
+    create.env.push(("WHERE".into(), "é".into()));
+    create.cwd = Some(cwd.clone());
+    create.retries = Retries::AtMost(2);
+    let mut watch = pmf.create(Owner::ourselves(), create).await.unwrap();
+    soon("gone", watch.gone()).await;
+    let line = format!("zero a  b é {} {}", cwd.display(), Owner::ourselves().uid);
+    assert_eq!(*stage.lines.lock().unwrap(), [line.clone(), line.clone(), line]);
+    stage.assert_nobody_left().await;
+}

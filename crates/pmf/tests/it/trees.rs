@@ -347,3 +347,21 @@ async fn what_an_earlier_daemon_left_in_its_cgroup_is_killed() {
     assert_eq!(parent.clear_leftovers(), 0);
     assert!(!left.exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_commands_arrive_whole_and_too_long_ones_are_refused() {
+    let stage = Stage::without_cgroups();
+    let mut command = stage.sh("echo $#; for last; do :; done; echo $last");
+    command.argv.extend((0..4000).map(|number| format!("{number:0100}")));
+    let tree = stage.trees.start(&stage.tag("big"), &command, WATCH_ALL).await.unwrap();
+    soon("end", tree.emptied()).await;
+    let last = format!("{:0100}", 3999);
+    assert_eq!(tree.finish().await.text(), format!("3999\n{last}\n"));
+    let long = "x".repeat(200 * 1024); // the kernel takes 128 KiB in one piece
+    let refused = stage.trees.start("long", &Command::new(["/bin/true", &long]), WATCH_ALL).await;
+    assert!(matches!(refused, Err(NotStarted::Machine { .. })));
+    let huge = "x".repeat(Command::BYTES_MAX);
+    let refused = stage.trees.start("huge", &Command::new(["/bin/true", &huge]), WATCH_ALL).await;
+    assert!(matches!(refused, Err(NotStarted::TooLarge { .. })));
+    stage.assert_nobody_left().await;
+}
