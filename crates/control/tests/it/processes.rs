@@ -1,6 +1,7 @@
 //! Several processes and one file: nothing acknowledged is lost when they are killed in the middle, and their leases end.
 
-use crate::embedded::{folder, open};
+use crate::embedded::{folder, options};
+use control::embedded::{EmbeddedStore, Options};
 use control::{ControlStore, Error, Event, Guard, Op, Txn, TxnOutcome};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -12,6 +13,12 @@ use tokio::time::timeout;
 const FILE: &str = "CONTROL_TEST_FILE";
 const NAME: &str = "CONTROL_TEST_NAME";
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// With a log that nothing falls out of, however much is written before the watch is read.
+fn open(path: &Path) -> EmbeddedStore {
+    let options = Options { log_events_max: u64::MAX, log_bytes_max: u64::MAX, ..options() };
+    EmbeddedStore::open(path, options).unwrap()
+}
 
 /// Not a test of its own: what the other processes do, until they are killed.
 #[tokio::test]
