@@ -1,0 +1,109 @@
+//! Who is in the way of an unmount: every process with its working directory, root, program, an open file or a mapped file below the mount
+//! point, as `/proc` tells (what fuser(1) shows).
+//!
+//! Nothing is asked of the file system itself, which may hang: links are read as texts. Processes of other mount namespaces that show
+//! the same path are named too; that errs towards naming.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Users that a sentence names; the rest is counted.
+const NAMED_MAX: usize = 8;
+/// Open files looked at per process.
+const FILES_MAX: usize = 65_536;
+
+/// A process in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) pid: i32,
+    /// Its command name.
+    pub(crate) name: String,
+    /// How it uses the file system: `works in /a`, `has /a/log open`.
+    pub(crate) how: String,
+}
+
+/// All processes that use the file system at this mount point, this one excepted.
+pub(crate) fn users_of(mount_point: &Path) -> Vec<User> {
+    let own = i32::try_from(std::process::id()).unwrap_or_default();
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|e| e.file_name().to_str()?.parse::<i32>().ok());
+    let mut users: Vec<User> =
+        pids.filter(|pid| *pid != own).filter_map(|pid| user(pid, mount_point)).collect();
+    users.sort_by_key(|user| user.pid);
+    users
+}
+
+/// As a sentence names them: `sh (4711, works in /a) and 2 more`.
+pub(crate) fn list(users: &[User]) -> String {
+    if users.is_empty() {
+        return "something that /proc does not show (a mount inside it, an export or a loop device)"
+            .to_owned();
+    }
+    let named: Vec<String> = users
+        .iter()
+        .take(NAMED_MAX)
+        .map(|user| format!("{} (process {}, {})", user.name, user.pid, user.how))
+        .collect();
+    let more = users.len().saturating_sub(NAMED_MAX);
+    let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{tail}", named.join(", "))
+}
+
+fn user(pid: i32, mount_point: &Path) -> Option<User> {
+    let folder = PathBuf::from(format!("/proc/{pid}"));
+    let how = how_it_uses(&folder, mount_point)?;
+    let name = fs::read_to_string(folder.join("comm")).unwrap_or_default().trim().to_owned();
+    Some(User { pid, name, how })
+}
+
+fn how_it_uses(folder: &Path, mount_point: &Path) -> Option<String> {
+    let below = |link: &str| {
+        fs::read_link(folder.join(link)).ok().filter(|target| target.starts_with(mount_point))
+    };
+    if let Some(at) = below("cwd") {
+        return Some(format!("works in {}", at.display()));
+    }
+    if let Some(at) = below("root") {
+        return Some(format!("has its root at {}", at.display()));
+    }
+    if let Some(at) = below("exe") {
+        return Some(format!("runs {}", at.display()));
+    }
+    let files = fs::read_dir(folder.join("fd")).into_iter().flatten().flatten().take(FILES_MAX);
+    let mut targets = files.filter_map(|file| fs::read_link(file.path()).ok());
+    if let Some(at) = targets.find(|target| target.starts_with(mount_point)) {
+        return Some(format!("has {} open", at.display()));
+    }
+    let maps = fs::read_to_string(folder.join("maps")).unwrap_or_default();
+    let mapped = maps.lines().filter_map(|line| line.find('/').and_then(|at| line.get(at..)));
+    let at = mapped.map(Path::new).find(|path| path.starts_with(mount_point))?;
+    Some(format!("has {} mapped", at.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_with_an_open_file_is_named_with_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().canonicalize().unwrap();
+        let file = fs::File::create(at.join("log")).unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").stdin(file).spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let users = users_of(&at);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let user = users.iter().find(|user| user.pid == pid).unwrap();
+        assert_eq!(user.how, format!("has {} open", at.join("log").display()));
+        assert!(list(&users).contains(&format!("process {pid}")), "{}", list(&users));
+    }
+
+    #[test]
+    fn many_users_are_counted() {
+        let user = |pid| User { pid, name: "a".to_owned(), how: "works in /a".to_owned() };
+        let said = list(&(1..=10).map(user).collect::<Vec<_>>());
+        assert!(said.ends_with("and 2 more"), "{said}");
+        assert!(list(&[]).starts_with("something"));
+    }
+}
