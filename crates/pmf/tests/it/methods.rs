@@ -49,8 +49,8 @@ async fn a_method_that_takes_too_long_is_asked_to_end_and_then_killed_with_all_i
     for (script, word) in [(polite, "asked"), (stubborn, "ignored")] {
         for stage in Stage::both() {
             cases.push(tokio::spawn(async move {
-                let run = MethodRun { timeout: Duration::from_secs(8), ..run(&stage, script) };
-                assert_eq!(run.grace(), Duration::from_secs(2));
+                let run = MethodRun { timeout: Duration::from_secs(12), ..run(&stage, script) };
+                assert_eq!(run.grace(), Duration::from_secs(3));
                 let outcome = soon("outcome", stage.trees.run_to_end(&run)).await;
                 assert_eq!(outcome.result, MethodResult::TimedOut);
                 assert!(outcome.output.text().contains(word), "{:?}", outcome.output.text());

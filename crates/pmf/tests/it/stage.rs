@@ -20,6 +20,19 @@ pub(crate) struct Stage {
     pub(crate) mark: String,
     pub(crate) lines: Arc<Mutex<Vec<String>>>,
     pub(crate) has_cgroups: bool,
+    cgroups: Option<std::path::PathBuf>,
+}
+
+/// A keeper removes its tree's cgroup, but not the parent, which a daemon would use again.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let Some(path) = &self.cgroups else { return };
+        let begun = std::time::Instant::now();
+        while path.exists() && begun.elapsed() < Duration::from_secs(2) {
+            let _ = std::fs::remove_dir(path);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
 }
 
 impl Stage {
@@ -41,12 +54,13 @@ impl Stage {
         let lines: Arc<Mutex<Vec<String>>> = Arc::default();
         let sink = lines.clone();
         let has_cgroups = parent.is_some();
+        let cgroups = parent.as_ref().map(|parent| parent.path().to_owned());
         let mut trees = Trees::new(launcher())
             .with_log(Arc::new(move |line| sink.lock().unwrap().push(line.text.to_owned())));
         if let Some(parent) = parent {
             trees = trees.with_cgroups(parent);
         }
-        Stage { trees, mark, lines, has_cgroups }
+        Stage { trees, mark, lines, has_cgroups, cgroups }
     }
 
     /// A shell command that carries the mark.
