@@ -52,8 +52,8 @@ pub struct Intent {
     pub since_ms: u64,
     /// Generation at which each present permit was given: a start failure counts for the permit it was tried under, and once.
     pub permitted: Vec<(NodeName, u64)>,
-    /// Members of its Nodelist that were known when it was last placed: shows who has joined since (Failback), and whether the cluster
-    /// has formed anew.
+    /// All members that were known when it was last placed: shows who has joined since (Failback), and whether the cluster has
+    /// formed anew.
     pub placed_for: Vec<Incarnation>,
     /// An operator has chosen that many primaries; until its nodes change, that is the number aimed at instead of Desired_primaries.
     pub chosen: Option<u32>,

@@ -14,6 +14,8 @@ pub(super) const ATTEMPTS_MAX: usize = 2;
 pub(super) enum Bar {
     NotInNodelist,
     NotConfigured,
+    /// Its configuration cannot be read.
+    Unreadable,
     NotMember,
     Maintenance,
     NotInstalled,
@@ -32,13 +34,14 @@ impl Bar {
         match self {
             Self::NotInNodelist => format!("{node} is not in its Nodelist"),
             Self::NotConfigured => format!("{node} is not a node of this cluster"),
+            Self::Unreadable => format!("the configuration of {node} cannot be read"),
             Self::NotMember => format!("{node} is not a member"),
             Self::Maintenance => format!("{node} is in maintenance"),
             Self::NotInstalled => format!("one of its types is not installed on {node}"),
             Self::Evacuated(_) => format!("{node} is evacuated"),
             Self::StartFailures(n) => format!("it failed to start on {node} {n} times"),
-            Self::Without(group) => format!("{group}, with which it must be, is not on {node}"),
-            Self::Beside(group) => format!("{group}, with which it must not be, is on {node}"),
+            Self::Without(group) => format!("{group} (with which it must be) is not on {node}"),
+            Self::Beside(group) => format!("{group} (with which it must not be) is on {node}"),
         }
     }
 }
@@ -57,10 +60,10 @@ pub(super) fn find(
     }
     let Some(settings) = config.nodes.get(node) else {
         let unreadable = super::damage::is_damaged(board.cluster, "node", node);
-        return if unreadable && sheet.is_permitted(node) {
-            None
-        } else {
-            Some(Bar::NotConfigured)
+        return match (unreadable, sheet.is_permitted(node)) {
+            (true, true) => None,
+            (true, false) => Some(Bar::Unreadable),
+            (false, _) => Some(Bar::NotConfigured),
         };
     };
     if !board.cluster.members.contains_key(node) {

@@ -35,6 +35,8 @@ pub(super) struct Sheet<'a> {
     pub touched: bool,
     /// Why something changes: half a sentence. The first one given stays.
     pub cause: Option<String>,
+    /// Why something may change, if nothing better is known.
+    pub occasion: Option<String>,
     /// Who ordered it, when it was not the president.
     pub by: Option<&'a str>,
     /// Decisions of this plan.
@@ -52,6 +54,18 @@ impl Sheet<'_> {
         if self.cause.is_none() {
             self.cause = Some(cause());
         }
+    }
+
+    /// What gave the occasion, should something change and no cause be known.
+    pub(super) fn occasion(&mut self, occasion: impl FnOnce() -> String) {
+        if self.occasion.is_none() {
+            self.occasion = Some(occasion());
+        }
+    }
+
+    /// The cause, else the occasion.
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.cause.as_deref().or(self.occasion.as_deref())
     }
 
     pub(super) fn is_managed(&self) -> bool {
@@ -187,6 +201,7 @@ impl<'a> Board<'a> {
             fresh: false,
             touched: false,
             cause: None,
+            occasion: None,
             by: None,
             said: Vec::new(),
         }

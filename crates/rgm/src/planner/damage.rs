@@ -3,7 +3,7 @@
 //! Never repairs anything.
 
 use super::board::Board;
-use crate::model::Cluster;
+use crate::model::{Affinity, AffinityKind, Cluster};
 use crate::names::{GroupName, ResourceName};
 use crate::store::{Change, Key};
 use std::fmt::Display;
@@ -25,20 +25,36 @@ pub(super) fn look(board: &Board<'_>, group: &GroupName) -> (bool, bool) {
     let left_alone = damaged(Key::Group(group.clone()))
         || damaged(Key::Intent(group.clone()))
         || types_unreadable
-        || ran_here(cluster, group).any(|r| damaged(Key::Resource(r.clone())));
+        || bound_to_damaged(board, group)
+        || may_own_damaged(cluster, group);
     (left_alone, damaged(Key::History(group.clone())))
 }
 
-/// Resources that nodes say belong to the group: one whose own key is damaged is known from there only.
-fn ran_here<'a>(
-    cluster: &'a Cluster,
-    group: &'a GroupName,
-) -> impl Iterator<Item = &'a ResourceName> {
-    cluster
-        .observed
-        .values()
-        .filter_map(|groups| groups.get(group))
-        .flat_map(|o| o.resources.keys())
+/// Whether a strong affinity, in either direction, joins it to a group whose place is not known.
+fn bound_to_damaged(board: &Board<'_>, group: &GroupName) -> bool {
+    let cluster = board.cluster;
+    let groups = &board.config.groups;
+    let is_strong =
+        |a: &&Affinity| !matches!(a.kind, AffinityKind::WeakPositive | AffinityKind::WeakNegative);
+    let placeless =
+        |g: &GroupName| is_damaged(cluster, "group", g) || is_damaged(cluster, "intent", g);
+    let own = groups.get(group).map_or(&[][..], |g| &g.affinities);
+    own.iter().filter(is_strong).any(|a| placeless(&a.target))
+        || groups.iter().any(|(other, g)| {
+            g.affinities.iter().filter(is_strong).any(|a| a.target == *group) && placeless(other)
+        })
+}
+
+/// Whether a resource whose key is damaged is or may be of this group. Which group it is in stands in the damaged value; where a node says that it
+/// has it, that is known, otherwise it may be of any group, and perhaps it is the storage that makes fencing necessary.
+fn may_own_damaged(cluster: &Cluster, group: &GroupName) -> bool {
+    let resources = cluster.problems.keys().filter_map(|key| key.strip_prefix("resource/"));
+    let mut resources = resources.map(ResourceName::new);
+    resources.any(|resource| {
+        let said = cluster.observed.values().flatten();
+        let mut owners = said.filter(|(_, o)| o.resources.contains_key(&resource)).peekable();
+        owners.peek().is_none() || owners.any(|(owner, _)| owner == group)
+    })
 }
 
 /// A key among these changes that could not be read and would be written over.

@@ -8,7 +8,6 @@ use super::permits::{Obstacle, obstacle};
 use crate::model::{FenceState, Intent, ResourceState, Rest};
 use crate::names::NodeName;
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 /// Says it.
 pub(super) fn pass(board: &mut Board<'_>) {
@@ -41,7 +40,7 @@ fn leaving(board: &mut Board<'_>, at: usize) {
     if sheet.left_alone || before.is_none_or(|b| b.target.is_empty()) {
         return;
     }
-    let cause = sheet.cause.as_deref().unwrap_or("it is unmanaged");
+    let cause = sheet.reason().unwrap_or("it is unmanaged");
     let sentence = format!("{} goes offline: {cause}; next: stop wherever it runs", sheet.name);
     say(board, at, sentence);
 }
@@ -56,7 +55,7 @@ fn say(board: &mut Board<'_>, at: usize, sentence: String) {
 /// The sentence for a change of where the group should be or may be.
 fn change(board: &Board<'_>, sheet: &Sheet<'_>, before: &Intent) -> Option<String> {
     let (name, now) = (sheet.name, &*sheet.intent);
-    let cause = sheet.cause.as_deref();
+    let cause = sheet.reason();
     let gone = list(before.target.iter().filter(|n| !now.target.contains(n)));
     let come = list(now.target.iter().filter(|n| !before.target.contains(n)));
     let next = next(board, sheet);
@@ -99,7 +98,7 @@ fn still_offline(sheet: &Sheet<'_>, before: &Intent) -> Option<String> {
         return None;
     }
     let rest = now.rest.as_ref()?;
-    let cause = sheet.cause.as_deref().unwrap_or("nobody has started it");
+    let cause = sheet.reason().unwrap_or("nobody has started it");
     let name = sheet.name;
     let auto =
         if *rest == Rest::NotAutoStarted { " and Auto_start_on_new_cluster is FALSE" } else { "" };
@@ -126,28 +125,49 @@ fn rest_ends(sheet: &Sheet<'_>, rest: &Rest) -> String {
 fn offline_next(board: &Board<'_>, sheet: &Sheet<'_>) -> String {
     let runs = sheet.intent.holders.iter().filter(|h| board.life(h) == Life::Member);
     let runs = list(runs.map(|h| &h.node));
-    let mut text = String::new();
+    let lost = sheet.intent.holders.iter().filter(|h| board.life(h) == Life::Lost);
+    let lost = list(lost.map(|h| &h.node));
+    let mut parts: Vec<String> = Vec::new();
     if !runs.is_empty() {
-        let _ = write!(text, "; next: stop on {runs}");
+        parts.push(format!("stop on {runs}"));
     }
-    if let Some(rest @ Rest::StartFailures) = &sheet.intent.rest {
-        let lead = if text.is_empty() { "; next: " } else { ", " };
-        let _ = write!(text, "{lead}{}", rest_ends(sheet, rest));
+    if !lost.is_empty() {
+        parts.push(format!("it is offline once {lost} is known to be harmless"));
     }
-    text
+    match &sheet.intent.rest {
+        Some(rest @ (Rest::StartFailures | Rest::NotAutoStarted)) => {
+            parts.push(rest_ends(sheet, rest));
+        }
+        None if sheet.is_suspended() => {
+            let name = sheet.name;
+            parts.push(format!(
+                "it is suspended and stays offline until `scswitch -z -g {name}` or `scswitch -r -g {name}`"
+            ));
+        }
+        None if sheet.wanted() == 0 => {
+            parts.push("Desired_primaries is 0, so only an operator brings it online".to_owned());
+        }
+        _ => {}
+    }
+    if parts.is_empty() { String::new() } else { format!("; next: {}", parts.join(", then ")) }
 }
 
 /// The target is as it was: a restart, another attempt, or a permit that had to wait.
 fn same_target(sheet: &Sheet<'_>, before: &Intent, next: &str) -> Option<String> {
     let name = sheet.name;
-    let (now, cause) = (&*sheet.intent, sheet.cause.as_deref());
+    let (now, cause) = (&*sheet.intent, sheet.reason());
     let generation = sheet.next_generation;
     let given: Vec<&NodeName> =
         now.permitted.iter().filter(|(_, g)| *g == generation).map(|(n, _)| n).collect();
     let had_permit = |n: &NodeName| before.permitted.iter().any(|(b, _)| b == n);
     if !given.is_empty() {
         let again = given.iter().any(|n| had_permit(n));
-        let verb = if again { "is tried again on" } else { "may start now on" };
+        let failed = now.holders.iter().any(|h| sheet.attempts_on(&h.node) > 0);
+        let verb = match (again, failed) {
+            (true, true) => "is tried again on",
+            (true, false) => "starts anew on",
+            (false, _) => "may start now on",
+        };
         let nodes = list(given.into_iter());
         let cause = cause.unwrap_or("nothing stands against it any more");
         return Some(format!("{name} {verb} {nodes}: {cause}; next: {next}"));
@@ -258,6 +278,12 @@ fn lost_reason(board: &Board<'_>, sheet: &Sheet<'_>, node: &NodeName) -> Option<
     match board.fence(node).map(|f| &f.state) {
         Some(FenceState::Failed { why, .. }) => Some(format!(
             "{name} waits: {node} is lost and could not be fenced ({why}); next: it is tried again; or {confirm}"
+        )),
+        _ if is_wait(sheet) && board.fence(node).is_some_and(|f| f.attempts > 0) => {
+            Some(sheet.intent.why.clone())
+        }
+        _ if is_wait(sheet) => Some(format!(
+            "{name} waits until {node} is fenced; next: it starts once that has succeeded"
         )),
         _ => None,
     }

@@ -31,8 +31,17 @@ fn record(board: &mut Board<'_>, at: usize) {
     };
     for (node, failure, is_over) in found {
         take(board, at, &node, &failure);
+        let sheet = &mut board.sheets[at];
         if is_over {
-            board.sheets[at].drop_holder(&node);
+            sheet.drop_holder(&node);
+            continue;
+        }
+        // It may have seen a later generation and try again right now: it must stop first.
+        let next = sheet.next_generation;
+        let intent = sheet.intent();
+        intent.permitted.retain(|(n, _)| *n != node);
+        for holder in intent.holders.iter_mut().filter(|h| h.node == node) {
+            holder.withdrawn = Some(next);
         }
     }
 }
@@ -85,13 +94,10 @@ fn take(board: &mut Board<'_>, at: usize, node: &NodeName, failure: &StartFailur
     }
     let nth = sheet.attempts_on(node);
     let method = method_name(failure.failure.method);
-    let suspended = if sheet.is_suspended() { "; it is suspended and stays offline" } else { "" };
     let resource = &failure.resource;
     sheet.cause(|| {
         let why = why.trim_end_matches('.');
-        format!(
-            "{method} of {resource} failed on {node} ({why}), attempt {nth} of {ATTEMPTS_MAX}{suspended}"
-        )
+        format!("{method} of {resource} failed on {node} ({why}), attempt {nth} of {ATTEMPTS_MAX}")
     });
     sheet.intent().target.retain(|n| n != node);
     if !sheet.intent.restart.is_empty() {

@@ -66,18 +66,22 @@ fn finish(board: &mut Board<'_>, at: usize, node: &NodeName, end: End) {
     let sheet = &mut board.sheets[at];
     match end {
         End::Acknowledged => {
-            sheet.cause(|| format!("{node} has stopped it"));
+            sheet.occasion(|| format!("{node} has stopped it"));
             sheet.drop_holder(node);
             return;
         }
         End::Ended => {
-            sheet.cause(|| format!("{node} has restarted"));
+            if sheet.intent.target.contains(node) {
+                sheet.cause(|| format!("{node} has restarted"));
+            }
+            sheet.occasion = Some(format!("{node} has restarted, so nothing of it runs there"));
             sheet.drop_holder(node);
         }
         End::Harmless => {
-            let is_new = sheet.intent.target.contains(node);
-            let was = if is_new { "is no longer a member" } else { "is harmless now" };
-            sheet.cause(|| format!("{node} {was}"));
+            if sheet.intent.target.contains(node) {
+                sheet.cause(|| format!("{node} is no longer a member"));
+            }
+            sheet.occasion = Some(format!("{node} is gone and harmless"));
             sheet.drop_holder(node);
         }
         End::Dangerous => {

@@ -96,7 +96,7 @@ fn join(board: &mut Board<'_>, at: usize) {
         sheet.fresh = !sheet.intent.target.is_empty();
         sheet.cause(|| format!("{first} has joined, and Failback is TRUE"));
     }
-    sheet.cause(|| format!("{first} has joined"));
+    sheet.occasion(|| format!("{first} has joined"));
 }
 
 fn end_rest(board: &mut Board<'_>, at: usize, members: &[Incarnation]) {

@@ -5,7 +5,7 @@
 use super::board::{Board, Sheet};
 use super::requests::{self, Accept};
 use super::{Plan, Step};
-use crate::model::{Cluster, Decision, History, Incarnation, Intent};
+use crate::model::{Cluster, Decision, History, Intent};
 use crate::names::GroupName;
 use crate::planted::PlantedFault;
 use crate::store::{Change, Key, Object};
@@ -150,10 +150,8 @@ fn changed_intent(cluster: &Cluster, sheet: &Sheet<'_>, forgets: bool) -> Option
         return None;
     }
     let mut intent = sheet.intent.clone().into_owned();
-    if let Some(group) = sheet.group.filter(|g| g.managed) {
-        let members = group.nodelist.iter().filter_map(|n| cluster.members.get(n));
-        let placed_for: Vec<Incarnation> = members.map(|m| m.incarnation).collect();
-        intent.placed_for = placed_for;
+    if sheet.is_managed() {
+        intent.placed_for = cluster.members.values().map(|m| m.incarnation).collect();
     }
     if before == Some(&intent) {
         return None;

@@ -66,6 +66,7 @@ fn play(script: &str) -> String {
         let before = print::Before::of(&world);
         let mut happened = Happened::default();
         events::event(&mut world, event, &mut happened, &mut kept);
+        world.fetch_answers(script);
         for line in print::lines(&world, &before, &happened).into_iter().chain(print::wake(&world))
         {
             let _ = writeln!(text, "  {line}");

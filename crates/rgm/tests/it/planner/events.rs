@@ -97,8 +97,8 @@ fn report(world: &mut World, node: &str, group: &str, state: &str) {
 
 fn ask(world: &mut World, operation: Operation) {
     let at_ms = world.now_ms;
-    let id =
-        RequestId(format!("r-{:04}", world.cluster.answers.len() + world.cluster.requests.len()));
+    world.requests += 1;
+    let id = RequestId(format!("r-{:04}", world.requests));
     let request = Request { operation, by: "root".to_owned(), at_ms };
     world.cluster.requests.insert(id, request);
 }

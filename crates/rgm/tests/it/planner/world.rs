@@ -20,6 +20,7 @@ pub(super) struct World {
     pub(super) now_ms: u64,
     pub(super) wake_at_ms: Option<u64>,
     pub(super) next_incarnation: i64,
+    pub(super) requests: u32,
     /// Node, group: starts fail there, for this reason.
     pub(super) start_fails: BTreeMap<(NodeName, GroupName), String>,
     /// Node, group: stops fail there.
@@ -59,6 +60,14 @@ impl World {
     pub(super) fn leave(&mut self, node: &NodeName) {
         self.cluster.members.remove(node);
         self.cluster.observed.remove(node);
+    }
+
+    /// The nodes that asked fetch their answers, unless the script is about those that nobody fetches.
+    pub(super) fn fetch_answers(&mut self, script: &str) {
+        if !script.contains("# Answers are not fetched.") && !self.cluster.answers.is_empty() {
+            self.cluster.answers.clear();
+            self.plan(&mut Happened::default());
+        }
     }
 
     /// Plans and applies until nothing is left to do.
