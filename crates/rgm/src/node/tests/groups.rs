@@ -214,7 +214,7 @@ fn restart_the_dead(world: &mut World) {
 }
 
 fn hurt(world: &mut World, dice: &mut Dice) {
-    let links = [Link::Up, Link::Down, Link::AnswersLost, Link::NoCommits, Link::Late];
+    let links = [Link::Up, Link::Down, Link::AnswersLost, Link::NoCommits, Link::Late, Link::Slow];
     let index = dice.index(world.nodes.len());
     if world.core(index).is_over() {
         return;

@@ -142,6 +142,8 @@ pub(super) enum Link {
     NoCommits,
     /// Transactions are done after their answers were given up.
     Late,
+    /// Answers take long.
+    Slow,
 }
 
 #[derive(Debug)]
@@ -276,7 +278,7 @@ impl World {
     fn watch(&mut self, index: usize) {
         let (now, store) = (self.now, &self.store);
         let node = &mut self.nodes[index];
-        if !matches!(node.link, Link::Up | Link::NoCommits | Link::Late)
+        if !matches!(node.link, Link::Up | Link::NoCommits | Link::Late | Link::Slow)
             || !node.runs
             || node.seen == Some(store.revision)
         {
@@ -362,7 +364,11 @@ impl World {
         };
         let node = &mut self.nodes[index];
         node.lease = lease;
-        let delay = if heard { DELAY } else { TIMEOUT };
+        let delay = match link {
+            Link::Slow => TIMEOUT * 5,
+            _ if heard => DELAY,
+            _ => TIMEOUT,
+        };
         node.inbox.extend(input.map(|input| (now + delay, input)));
         node.inbox.make_contiguous().sort_by_key(|(due, _)| *due);
     }
