@@ -8,8 +8,8 @@ use crate::names::GroupName;
 use std::collections::BTreeSet;
 
 refusals! {
-    not_an_affinity(typed): Prop =
-        "RG_affinities: {typed} is not an affinity; write +, ++, +++, - or -- and the name of a resource group, such as ++{typed}";
+    not_an_affinity(typed, name): Prop =
+        "RG_affinities: {typed} is not an affinity; write +, ++, +++, - or -- and the name of a resource group, such as ++{name}";
     to_itself(group): Prop = "RG_affinities: resource group {group} cannot have an affinity to itself";
     twice(target): Prop =
         "RG_affinities: {target} is named twice; give one affinity for each resource group";
@@ -36,7 +36,7 @@ pub(crate) fn parse(typed: &str) -> Result<Affinity, Refusal> {
         Some((kind, target)) if crate::names::legal(target).is_ok() => {
             Ok(Affinity { kind, target: GroupName::new(target) })
         }
-        _ => Err(not_an_affinity(shown(typed))),
+        _ => Err(not_an_affinity(shown(typed), shown(typed.trim_start_matches(['+', '-'])))),
     }
 }
 

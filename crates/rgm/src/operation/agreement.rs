@@ -76,7 +76,7 @@ pub(crate) fn check(
     network_used(config, name, resource)?;
     weights(&config.nodes, resource)?;
     no_circle(config)?;
-    dependencies::dependees_enabled(config, name)?;
+    dependencies::dependees_enabled(config, name, false)?;
     let warning = retry_warning(config, name, resource);
     draft.new.messages.extend(warning);
     Ok(())

@@ -77,12 +77,12 @@ pub(crate) fn switch_resources(
     Ok(())
 }
 
-fn may_be_switched(draft: &Draft<'_>, names: &[ResourceName], on: bool) -> Result<(), Refusal> {
+fn may_be_switched(draft: &mut Draft<'_>, names: &[ResourceName], on: bool) -> Result<(), Refusal> {
     if !on {
         return draft.no_dependents_left(names);
     }
     for name in names {
-        dependencies::dependees_enabled(&draft.new.config, name)?;
+        dependencies::dependees_enabled(&draft.new.config, name, true)?;
         let group = draft.new.config.resources.get(name).map(|r| &r.group);
         group.map_or(Ok(()), |group| storage::is_fenced(&draft.new.config, group))?;
     }

@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use super::refusal::{Kind, list, refusals, unknown};
-use crate::model::{Configuration, DependencyKind, Refusal, Resource};
+use crate::model::{Configuration, Dependency, DependencyKind, Refusal, Resource};
 use crate::names::{NodeName, ResourceName};
 
 refusals! {
@@ -69,13 +69,15 @@ fn lacks(
     }
 }
 
-/// Refused when the resource is enabled where something that it strongly depends on is not.
+/// Refused when the resource is enabled where something that it strongly depends on is not. `implicit`: network addresses of its group too.
 pub(crate) fn dependees_enabled(
     config: &Configuration,
     name: &ResourceName,
+    implicit: bool,
 ) -> Result<(), Refusal> {
     let Some(resource) = config.resources.get(name) else { return Ok(()) };
-    for dependency in config.dependencies_of(name).iter().filter(|d| d.kind.is_strong()) {
+    let counts = |d: &&Dependency| d.kind.is_strong() && (implicit || !d.implicit);
+    for dependency in config.dependencies_of(name).iter().filter(counts) {
         if let Some(node) = lacks(config, resource, &dependency.on) {
             let place = node.map(|n| format!(" on {n}")).unwrap_or_default();
             return Err(dependee_disabled(name, &dependency.on, place));
@@ -85,26 +87,35 @@ pub(crate) fn dependees_enabled(
 }
 
 impl Draft<'_> {
-    /// Refused when, after the change, something enabled would depend strongly on a resource that these no longer are. `disabled` is what
-    /// the command names.
-    pub(crate) fn no_dependents_left(&self, disabled: &[ResourceName]) -> Result<(), Refusal> {
-        let config = &self.new.config;
+    /// Refused when, after the change, something enabled would depend strongly, by configuration, on a resource that these no longer are.
+    /// What depends on a network address only implicitly goes offline with it: that is said. `disabled` is what the command names.
+    pub(crate) fn no_dependents_left(&mut self, disabled: &[ResourceName]) -> Result<(), Refusal> {
         for name in disabled {
-            let needs = |other: &&ResourceName| {
-                let Some(resource) = config.resources.get(*other) else { return false };
-                config.dependencies_of(other).iter().any(|d| {
-                    d.kind.is_strong() && d.on == *name && lacks(config, resource, name).is_some()
-                })
-            };
-            let dependents: Vec<&ResourceName> = config.resources.keys().filter(needs).collect();
-            let command: Vec<String> =
-                dependents.iter().map(ToString::to_string).chain([name.to_string()]).collect();
+            let dependents = self.dependents_of(name, false);
+            let mut command: Vec<&ResourceName> = dependents.iter().collect();
+            command.push(name);
+            let command: Vec<&str> = command.into_iter().map(ResourceName::as_str).collect();
             match dependents.as_slice() {
                 [] => {}
                 [one] => return Err(dependent_enabled(name, one, command.join(","))),
                 many => return Err(dependents_enabled(name, list(many), command.join(","))),
             }
+            let implicit = list(self.dependents_of(name, true));
+            if !implicit.is_empty() {
+                self.say(format!("{implicit} cannot be online without the network address {name} (Implicit_network_dependencies)"));
+            }
         }
         Ok(())
+    }
+
+    /// The enabled resources that depend on this one, which is no longer enabled where they are.
+    fn dependents_of(&self, name: &ResourceName, implicit: bool) -> Vec<ResourceName> {
+        let config = &self.new.config;
+        let needs = |(other, resource): &(&ResourceName, &Resource)| {
+            let mut on = config.dependencies_of(other).into_iter();
+            on.any(|d| d.kind.is_strong() && d.implicit == implicit && d.on == *name)
+                && lacks(config, resource, name).is_some()
+        };
+        config.resources.iter().filter(needs).map(|(other, _)| other.clone()).collect()
     }
 }

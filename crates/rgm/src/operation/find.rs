@@ -98,7 +98,8 @@ pub(crate) fn type_named<'a>(
 fn unknown_type(types: &BTreeMap<TypeName, TypeConfig>, typed: &str) -> Refusal {
     let full = types.keys().map(TypeName::as_str);
     let short = types.values().map(|t| t.rtr.resource_type.as_str());
-    match rtr::nearest(typed, full.chain(short)) {
+    let unversioned = types.keys().filter_map(|name| name.as_str().split(':').next());
+    match rtr::nearest(typed, full.chain(unversioned).chain(short)) {
         Some(near) => no_such_type_near(shown(typed), near),
         None => no_such_type(shown(typed)),
     }

@@ -17,7 +17,7 @@ refusals! {
     nothing_to_change(group): Inval = "nothing to change in {group}: give at least one -y NAME=VALUE";
     nothing_named(): Inval = "no resource group is named; give one with -g";
     has_resources(group, resources): State =
-        "resource group {group} still has {resources}: first remove them with scrgadm -r -j";
+        "resource group {group} still has {resources}: first remove what it has with scrgadm -r -j";
     is_running(group, nodes): State =
         "resource group {group} is not offline on {nodes}: first scswitch -F -g {group}";
     is_wanted(group, others): Depend =

@@ -208,7 +208,7 @@ pub(crate) fn online(draft: &mut Draft<'_>, typed: Option<&[GroupName]>) -> Resu
     }
     for name in groups {
         for resource in draft.names_in(&name) {
-            dependencies::dependees_enabled(&draft.new.config, &resource)?;
+            dependencies::dependees_enabled(&draft.new.config, &resource, true)?;
         }
         draft.order(IntentOrder::Remaster(name.clone()));
         draft.wait_for(Goal::Settled { group: name });

@@ -21,7 +21,7 @@ refusals! {
     protected(name): Access =
         "resource type {name} is protected (RT_system is TRUE): first scrgadm -c -t {name} -y RT_system=FALSE";
     in_use(name, resources): State =
-        "resource type {name} is still used by {resources}: first remove them with scrgadm -r -j";
+        "resource type {name} is still used by {resources}: first remove what uses it with scrgadm -r -j";
     not_installed(name, node, group): Node =
         "resource type {name} is not installed on {node}, which is in the Nodelist of {group}: install it there and say so with scrgadm -c -t {name} -h NODES, or take {node} out of the Nodelist";
 }
