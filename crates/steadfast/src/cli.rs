@@ -32,6 +32,9 @@ pub(crate) enum Command {
     #[command(after_help = example!["steadfast serve --config /etc/steadfast/steadfast.toml", "steadfast \
         serve --print-default-config > steadfast.toml"])]
     Serve(ServeArgs),
+    /// Run this machine as a node of a cluster, or (with a verb) look after the nodes
+    #[command(after_help = example!["steadfast node --config /etc/steadfast/node.toml"])]
+    Node(NodeArgs),
     /// Create, remove and list accounts, and set passwords, whether the service runs or not
     #[command(subcommand, after_help = EXIT)]
     Account(AccountCommand),
@@ -122,6 +125,17 @@ pub(crate) struct ServeArgs {
     /// Print a commented configuration file with all defaults, and do nothing else
     #[arg(long)]
     pub(crate) print_default_config: bool,
+}
+
+/// `node`.
+#[derive(Args, Debug)]
+pub(crate) struct NodeArgs {
+    /// What the node must know before it can ask the control store [default: /etc/steadfast/node.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Be the daemon, which the guard starts
+    #[arg(long, hide = true)]
+    pub(crate) daemon: bool,
 }
 
 /// `check-config`.

@@ -7,6 +7,7 @@
 mod account;
 mod admin;
 mod cli;
+mod cluster;
 mod commands;
 mod config;
 mod probe;
@@ -23,11 +24,14 @@ use std::process::ExitCode;
 pub(crate) struct Failed;
 
 fn main() -> ExitCode {
+    if let Some(code) = cluster::run_other_program() {
+        return code;
+    }
     let cli = cli::Cli::parse();
     // What is written holds verifiers and messages: for our user only, wherever the operator lets it be written.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     match commands::run(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if error.is::<Failed>() => ExitCode::FAILURE,
         Err(error) => {
             terminal::complain(&format!("{error:#}"));

@@ -15,15 +15,24 @@ use crate::terminal::remark;
 use anyhow::Result;
 use clap::CommandFactory;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 /// Where the configuration is looked for when nothing names it.
 const USUAL_FILE: &str = "/etc/steadfast/steadfast.toml";
 /// Where `up` keeps its data unless told otherwise.
 const UP_FOLDER: &str = "./steadfast-data";
 
-/// Runs what was typed.
-pub(crate) fn run(command: Command) -> Result<()> {
+/// Runs what was typed. Commands of the cluster have exit codes of their own.
+pub(crate) fn run(command: Command) -> Result<ExitCode> {
     match command {
+        Command::Node(args) => crate::cluster::node(args.config, args.daemon),
+        command => run_service_command(command).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn run_service_command(command: Command) -> Result<()> {
+    match command {
+        Command::Node(_) => Ok(()),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Serve(args) if args.print_default_config => {
             Ok(crate::terminal::answer(&crate::config::default_file())?)
