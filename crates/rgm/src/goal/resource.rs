@@ -154,6 +154,17 @@ impl<'a> Look<'a> {
         Progress::Reached
     }
 
+    /// Whether a node that speaks of the group has not yet seen a resource of it whose INIT runs there.
+    fn owes_init(&self, name: &ResourceName, resource: &Resource, node: &NodeName) -> bool {
+        let config = &self.cluster.config;
+        self.cluster
+            .observed_on(node, &resource.group)
+            .is_some_and(|o| !o.resources.contains_key(name))
+            && config.groups.get(&resource.group).is_some_and(|g| g.managed)
+            && config.has_method(resource, Method::Init)
+            && config.init_nodes(resource).contains(node)
+    }
+
     /// INIT, UPDATE and FINI that follow a change are over.
     pub(super) fn applied(&self, name: &ResourceName) -> Progress {
         for (node, owed) in &self.cluster.fini {
@@ -165,7 +176,12 @@ impl<'a> Look<'a> {
             return Progress::Reached;
         };
         for node in self.cluster.members.keys() {
-            let Some(seen) = self.cluster.resource_on(name, node) else { continue };
+            let Some(seen) = self.cluster.resource_on(name, node) else {
+                if self.owes_init(name, resource, node) {
+                    return Progress::Waiting(format!("{node}: INIT of {name} is due"));
+                }
+                continue;
+            };
             let applies = |method| matches!(method, Method::Init | Method::Boot | Method::Update);
             if seen.method.as_ref().is_some_and(|m| applies(m.method)) {
                 return Progress::Waiting(self.doing_resource(name, node));

@@ -121,6 +121,13 @@ pub(crate) fn free_name(cluster: &Cluster, kind: Kind, name: &str) -> Result<(),
     if taken { Err(name_taken(kind.noun(), name)) } else { Ok(()) }
 }
 
+/// Refused while anything of this kind cannot be read: it may need what is about to be removed.
+pub(crate) fn all_readable(cluster: &Cluster, kind: Kind) -> Result<(), Refusal> {
+    let prefix = format!("{}/", kind.key());
+    let mut names = cluster.problems.keys().filter_map(|key| key.strip_prefix(&prefix));
+    names.find_map(|name| problem(cluster, kind, name)).map_or(Ok(()), Err)
+}
+
 /// Refused when there is a type of this full name that cannot be read.
 pub(crate) fn free_type(cluster: &Cluster, full: &str) -> Result<(), Refusal> {
     problem(cluster, Kind::Type, full).map_or(Ok(()), Err)

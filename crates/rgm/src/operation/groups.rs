@@ -110,6 +110,8 @@ fn change_nodelist(
 pub(crate) fn remove(draft: &mut Draft<'_>, name: &GroupName) -> Result<(), Refusal> {
     find::group(draft.cluster, name)?;
     draft.not_protected(name)?;
+    find::all_readable(draft.cluster, Kind::Resource)?;
+    find::all_readable(draft.cluster, Kind::Group)?;
     let config = &draft.cluster.config;
     let resources = list(config.resources_of(name).map(|(resource, _)| resource));
     if !resources.is_empty() {

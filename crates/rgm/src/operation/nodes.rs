@@ -62,6 +62,8 @@ pub(crate) fn remove(draft: &mut Draft<'_>, name: &NodeName) -> Result<(), Refus
     if cluster.fences.get(name).is_some_and(|f| f.state != crate::model::FenceState::Done) {
         return Err(fence_pending(name));
     }
+    find::all_readable(cluster, Kind::Group)?;
+    find::all_readable(cluster, Kind::Type)?;
     let groups = config.groups.iter().filter(|(_, g)| g.preference(name).is_some());
     let groups = list(groups.map(|(group, _)| group));
     if !groups.is_empty() {

@@ -210,6 +210,7 @@ pub(crate) fn remove(draft: &mut Draft<'_>, name: &ResourceName) -> Result<(), R
     if let Some((node, state)) = running(draft, name) {
         return Err(is_running(name, state.to_lowercase(), node));
     }
+    find::all_readable(draft.cluster, Kind::Resource)?;
     for kind in DependencyKind::ALL {
         let naming = config.resources.iter().filter(|(_, r)| r.depends(kind).contains(name));
         let naming = list(naming.map(|(other, _)| other));

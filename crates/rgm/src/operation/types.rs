@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use super::find;
-use super::refusal::{list, refusals, shown};
+use super::refusal::{Kind, list, refusals, shown};
 use crate::model::{Refusal, TypeConfig};
 use crate::names::{GroupName, NodeName, TypeName, legal};
 use rtr::{InitNodes, ResourceType};
@@ -118,6 +118,7 @@ pub(crate) fn remove(draft: &mut Draft<'_>, typed: &str) -> Result<(), Refusal> 
     if of_type.system {
         return Err(protected(name));
     }
+    find::all_readable(draft.cluster, Kind::Resource)?;
     let config = &draft.cluster.config;
     let using = config.resources.iter().filter(|(_, r)| r.type_name == *name);
     let using = list(using.map(|(resource, _)| resource));

@@ -166,6 +166,17 @@ fn a_change_is_applied_when_update_was_told_of_it() {
 }
 
 #[test]
+fn a_new_resource_is_applied_when_the_nodes_have_seen_it() {
+    let mut world = World::with_im_online();
+    let accepted = world.does("scrgadm -a -j more -g im -t SUNW.HAStorage -x ServicePaths=/more");
+    waits(&world, &accepted.goals[0], "n2: INIT of more is due");
+    world.resource("im", "n2", "more").method = running(Method::Init);
+    waits(&world, &accepted.goals[0], "n2: INIT of more runs, 3 s of 300 s");
+    world.resource("im", "n2", "more").method = None;
+    assert_eq!(world.progress(&accepted.goals[0]), Progress::Reached);
+}
+
+#[test]
 fn a_removed_resource_is_gone_when_no_member_owes_its_fini() {
     let mut world = World::with_im();
     world.does("scswitch -o -g im");

@@ -333,6 +333,20 @@ fn a_node_in_a_nodelist_is_not_removed() {
 }
 
 #[test]
+fn what_something_unreadable_may_need_is_not_removed() {
+    let mut world = World::with_im();
+    world.does("scrgadm -a -g empty");
+    world.problem("resource/odd");
+    let sentence = "the resource odd is in the control store but cannot be used: it was written by a newer version; update this node";
+    world.refuses_all(&[
+        ("scrgadm -r -g empty", sentence),
+        ("scrgadm -r -t DEMO.one", sentence),
+        ("scrgadm -r -j app", sentence),
+        ("scrgadm -c -j odd -y Retry_count=1", sentence),
+    ]);
+}
+
+#[test]
 fn what_cannot_be_read_is_not_touched() {
     let mut world = World::with_types();
     world.problem("group/odd");
