@@ -2,7 +2,8 @@
 //! as it is. Nothing is ever skipped in silence.
 
 use crate::step::{build_binaries, cargo, has_program, program, run as run_step, target};
-use crate::{interop, tidy};
+use crate::packages::Needed;
+use crate::{interop, packages, tidy};
 use anyhow::{Result, bail, ensure};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -73,7 +74,19 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// What tests of the cluster manager start: a real control store, hosts in network namespaces, file systems in images.
+const TEST_PACKAGES: &[Needed] = &[
+    Needed { program: "etcd", package: "etcd-server" },
+    Needed { program: "etcdctl", package: "etcd-client" },
+    Needed { program: "ip", package: "iproute2" },
+    Needed { program: "nft", package: "nftables" },
+    Needed { program: "mkfs.ext4", package: "e2fsprogs" },
+    Needed { program: "losetup", package: "mount" },
+    Needed { program: "ping", package: "iputils-ping" },
+];
+
 fn tests() -> Result<()> {
+    packages::require(TEST_PACKAGES)?;
     let binaries = build_binaries(false)?;
     let mut command = if has_program("cargo-nextest") {
         cargo(&["nextest", "run", "--workspace", "--locked"])
