@@ -237,6 +237,8 @@ impl Executor {
         match unit.state() {
             S::PrenetStarted | S::Starting => true,
             state if state.is_started() => unit.here.up,
+            // In a restart in place, which leaves its PRENET_START done.
+            S::Stopped => unit.here.up && unit.here.restart.is_some(),
             S::Offline if !unit.has(Method::PrenetStart) => {
                 let own = unit
                     .depends

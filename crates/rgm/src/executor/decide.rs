@@ -26,6 +26,8 @@ pub(super) enum Obstacle {
     Team(usize),
     /// It depends on a resource that is not configured.
     Lost,
+    /// It depends, in the end, on itself: over implicit network dependencies, or because somebody wrote to the store by hand.
+    Circle,
     /// What it depends on failed to start, or waits for an operator.
     Failed,
 }
@@ -255,8 +257,8 @@ impl Executor {
         if let Some(known) = seen[n] {
             return known;
         }
-        // Met again before it is answered: a cycle, which can only be there when somebody wrote to the store by hand.
-        seen[n] = Some(Obstacle::Failed);
+        // Stays only while it is being answered.
+        seen[n] = Some(Obstacle::Circle);
         let found = self.find_obstacle(cluster, n, seen);
         seen[n] = Some(found);
         found

@@ -136,7 +136,7 @@ impl Executor {
             S::Offline | S::PrenetStarted => match unit.here.obstacle {
                 _ if unit.here.call.is_some() => false,
                 Obstacle::Failed => unit.state() == S::Offline,
-                Obstacle::Unit(_) | Obstacle::Team(_) | Obstacle::Lost => {
+                Obstacle::Unit(_) | Obstacle::Team(_) | Obstacle::Lost | Obstacle::Circle => {
                     tally.blocked = tally.blocked.or(Some(n));
                     true
                 }
@@ -158,6 +158,9 @@ impl Executor {
             Obstacle::Team(other) => {
                 let group = &self.table.teams[other].name;
                 format!("{name} waits for all of {group} to be started on {}", self.node)
+            }
+            Obstacle::Circle => {
+                format!("{name} depends, in the end, on itself; remove one of these dependencies")
             }
             _ => format!("{name} depends on a resource that is not configured"),
         }

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a script that cannot be played is a failed test")]
 
+mod random;
 mod script;
 
 use std::fmt::Write as _;

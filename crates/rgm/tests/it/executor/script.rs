@@ -4,7 +4,7 @@
 use rgm::executor::{CallId, Executor, Fact, MethodOutcome, Order};
 use rgm::{
     Cluster, Dependencies, FailoverMode, FiniOwed, Group, GroupMode, GroupName, GroupState, Holder,
-    Incarnation, Intent, Job, JobId, JobKind, JobResult, Member, NodeConfig, NodeName, Observed,
+    Incarnation, Job, JobId, JobKind, JobResult, Member, NodeConfig, NodeName, Observed,
     ObservedResource, Problem, PropertyName, PropertyValue, RequestId, Resource, ResourceName,
     ResourceState, Status, Switch, TypeConfig,
 };
@@ -39,7 +39,7 @@ impl Default for World {
             world.cluster.config.nodes.insert(name.into(), config);
         }
         world.members("n1,n2");
-        world.types();
+        add_types(&mut world.cluster);
         world
     }
 }
@@ -84,48 +84,6 @@ impl World {
         out
     }
 
-    fn types(&mut self) {
-        let app = "START STOP MONITOR_START MONITOR_STOP UPDATE";
-        let life = "INIT FINI BOOT VALIDATE MONITOR_CHECK PRENET_START POSTNET_STOP";
-        self.add_type("app", app, &[]);
-        self.add_type("svc", "START STOP", &[]);
-        self.add_type("disk", "PRENET_START POSTNET_STOP", &[]);
-        self.add_type("half", "PRENET_START STOP", &[]);
-        self.add_type("full", &format!("{app} {life}"), &[]);
-        self.add_type("lh", "PRENET_START START STOP POSTNET_STOP", &["network"]);
-    }
-
-    fn add_type(&mut self, name: &str, methods: &str, words: &[&str]) {
-        let methods = methods.split_whitespace();
-        let methods = methods.map(|m| (Method::from_name(m).unwrap(), format!("{name}_{m}")));
-        let network = words.contains(&"network");
-        let rtr = ResourceType {
-            resource_type: name.to_owned(),
-            vendor_id: None,
-            rt_version: "1".to_owned(),
-            rt_description: String::new(),
-            api_version: 2,
-            rt_basedir: Some("/opt/x".to_owned()),
-            failover: false,
-            single_instance: false,
-            init_nodes: if words.contains(&"installed") {
-                InitNodes::RtInstalledNodes
-            } else {
-                InitNodes::RgPrimaries
-            },
-            pkglist: Vec::new(),
-            rt_system: false,
-            global_zone: false,
-            proxy: false,
-            sysdefined_type: network.then_some(SystemDefined::LogicalHostname),
-            methods: methods.collect(),
-            upgrade: None,
-            properties: Vec::new(),
-        };
-        let config = TypeConfig { rtr, installed_nodes: None, system: false, path: String::new() };
-        self.cluster.config.types.insert(name.into(), config);
-    }
-
     fn members(&mut self, list: &str) {
         let member = |name: &NodeName| Member {
             incarnation: incarnation(name.as_str()),
@@ -154,8 +112,10 @@ impl World {
             "go" => self.begun = true,
             "time" => self.now_ms += words[1].parse::<u64>().unwrap() * 1000,
             "members" => self.members(words[1]),
-            "type" => self.add_type(words[1], &words[2..].join(" "), &[]),
-            "installed-type" => self.add_type(words[1], &words[2..].join(" "), &["installed"]),
+            "type" => add_type(&mut self.cluster, words[1], &words[2..].join(" "), &[]),
+            "installed-type" => {
+                add_type(&mut self.cluster, words[1], &words[2..].join(" "), &["installed"])
+            }
             "group" | "resource" | "nodelist" | "manage" | "unmanage" | "suspend" | "resume"
             | "enable" | "disable" | "monitor" | "unmonitor" | "change" | "mode" | "depends"
             | "delete" | "delete-group" | "problem" | "set" | "cluster" => {
@@ -256,7 +216,7 @@ impl World {
             return;
         }
         let generation = words[2].parse().unwrap();
-        let intent = self.cluster.intents.entry(group).or_insert_with(Intent::default);
+        let intent = self.cluster.intents.entry(group).or_default();
         intent.generation = generation;
         if words[0] == "touch" {
             return;
@@ -454,4 +414,47 @@ fn dependencies(words: &[&str]) -> Dependencies {
         restart: names(option(words, "restart").unwrap_or("")),
         offline_restart: names(option(words, "offline").unwrap_or("")),
     }
+}
+
+/// The types of all scripts.
+pub(super) fn add_types(cluster: &mut Cluster) {
+    let app = "START STOP MONITOR_START MONITOR_STOP UPDATE";
+    let life = "INIT FINI BOOT VALIDATE MONITOR_CHECK PRENET_START POSTNET_STOP";
+    add_type(cluster, "app", app, &[]);
+    add_type(cluster, "svc", "START STOP", &[]);
+    add_type(cluster, "disk", "PRENET_START POSTNET_STOP", &[]);
+    add_type(cluster, "half", "PRENET_START STOP", &[]);
+    add_type(cluster, "full", &format!("{app} {life}"), &[]);
+    add_type(cluster, "lh", "PRENET_START START STOP POSTNET_STOP", &["network"]);
+}
+
+fn add_type(cluster: &mut Cluster, name: &str, methods: &str, words: &[&str]) {
+    let methods = methods.split_whitespace();
+    let methods = methods.map(|m| (Method::from_name(m).unwrap(), format!("{name}_{m}")));
+    let network = words.contains(&"network");
+    let rtr = ResourceType {
+        resource_type: name.to_owned(),
+        vendor_id: None,
+        rt_version: "1".to_owned(),
+        rt_description: String::new(),
+        api_version: 2,
+        rt_basedir: Some("/opt/x".to_owned()),
+        failover: false,
+        single_instance: false,
+        init_nodes: if words.contains(&"installed") {
+            InitNodes::RtInstalledNodes
+        } else {
+            InitNodes::RgPrimaries
+        },
+        pkglist: Vec::new(),
+        rt_system: false,
+        global_zone: false,
+        proxy: false,
+        sysdefined_type: network.then_some(SystemDefined::LogicalHostname),
+        methods: methods.collect(),
+        upgrade: None,
+        properties: Vec::new(),
+    };
+    let config = TypeConfig { rtr, installed_nodes: None, system: false, path: String::new() };
+    cluster.config.types.insert(name.into(), config);
 }
