@@ -2,6 +2,9 @@
 //!
 //! Shares no code with the passes, so that it does not share their errors.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Plan, Step};
 use crate::model::{
     AffinityKind, Cluster, Configuration, FenceState, Group, GroupState, Holder, Intent, JobKind,

@@ -110,7 +110,7 @@ fn holders_counted(board: &Board<'_>, sheet: &Sheet<'_>) -> usize {
             && board
                 .observed(h, sheet.name)
                 .is_some_and(|o| o.state == crate::model::GroupState::ErrorStopFailed);
-        !ignored && !(permit_early && h.withdrawn.is_some())
+        !ignored && (!permit_early || h.withdrawn.is_none())
     };
     sheet.intent.holders.iter().filter(counts).count()
 }

@@ -4,9 +4,11 @@
 
 mod events;
 mod print;
+mod random;
 mod setup;
 mod world;
 
+use rgm::planted::Planted;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use world::{Happened, START_MS, World};
@@ -19,7 +21,7 @@ fn every_golden_script_ends_as_it_is_written() {
     let scripts = scripts(&root);
     for path in &scripts {
         let kept = std::fs::read_to_string(path).unwrap();
-        let played = std::panic::catch_unwind(|| play(&kept));
+        let played = std::panic::catch_unwind(|| play(&kept, Planted::default()));
         let name = path.strip_prefix(&root).unwrap_or(path).display().to_string();
         match played {
             Ok(text) if text == kept => {}
@@ -30,6 +32,32 @@ fn every_golden_script_ends_as_it_is_written() {
     }
     assert!(wrong.is_empty(), "{}\nrun with UPDATE=1 and read what has changed", wrong.join("\n"));
     assert!(scripts.len() >= 150, "only {} scripts", scripts.len());
+}
+
+#[cfg(feature = "planted-faults")]
+#[test]
+fn every_fault_planted_in_the_planner_shows_in_a_golden_script() {
+    use rgm::planted::PlantedFault as Fault;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/planner");
+    let scripts: Vec<String> =
+        scripts(&root).iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let faults = [
+        Fault::PermitBeforeOffline,
+        Fault::AcknowledgementOfOldGeneration,
+        Fault::FenceIgnored,
+        Fault::GenerationForgotten,
+        Fault::StartFailuresForgotten,
+        Fault::ConfigChangeLost,
+        Fault::StopFailedIgnored,
+        Fault::StrongNegativePermitted,
+    ];
+    for fault in faults {
+        let shows = |script: &String| {
+            let played = std::panic::catch_unwind(|| play(script, Planted::one(fault)));
+            played.map_or(true, |text| text != *script)
+        };
+        assert!(scripts.iter().any(shows), "{fault:?} shows nowhere");
+    }
 }
 
 fn scripts(root: &Path) -> Vec<PathBuf> {
@@ -50,8 +78,8 @@ fn scripts(root: &Path) -> Vec<PathBuf> {
 }
 
 /// The script with what the planner decides now below each event.
-fn play(script: &str) -> String {
-    let mut world = World { now_ms: START_MS, ..World::default() };
+fn play(script: &str, planted: Planted) -> String {
+    let mut world = World { now_ms: START_MS, planted, ..World::default() };
     let mut kept = Vec::new();
     let mut text = String::new();
     for line in script.lines().filter(|l| !l.starts_with("  ")) {

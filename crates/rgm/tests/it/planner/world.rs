@@ -21,6 +21,8 @@ pub(super) struct World {
     pub(super) wake_at_ms: Option<u64>,
     pub(super) next_incarnation: i64,
     pub(super) requests: u32,
+    /// In which way the planner errs.
+    pub(super) planted: rgm::planted::Planted,
     /// Node, group: starts fail there, for this reason.
     pub(super) start_fails: BTreeMap<(NodeName, GroupName), String>,
     /// Node, group: stops fail there.
@@ -101,7 +103,7 @@ impl World {
             now_ms: self.now_ms,
             node: node.clone(),
             incarnation: member.incarnation,
-            planted: rgm::planted::Planted::default(),
+            planted: self.planted,
         })
     }
 
