@@ -118,12 +118,15 @@ impl<'a> After<'a> {
         {
             return false;
         }
-        let latest = self.cluster.intents.get(group).map_or(u64::MAX, |i| i.generation);
         match holder.withdrawn {
             Some(generation) => said.generation >= generation,
             None => {
-                said.generation == latest
-                    && said.start_failure.as_ref().is_some_and(|f| f.generation == latest)
+                let intent = self.cluster.intents.get(group);
+                let given = intent.map_or(u64::MAX, |i| {
+                    let given = i.permitted.iter().find(|(n, _)| *n == holder.node);
+                    given.map_or(i.generation, |(_, generation)| *generation)
+                });
+                said.start_failure.as_ref().is_some_and(|f| f.generation >= given)
             }
         }
     }

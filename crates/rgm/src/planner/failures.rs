@@ -20,29 +20,19 @@ pub(super) fn pass(board: &mut Board<'_>) {
 }
 
 fn record(board: &mut Board<'_>, at: usize) {
-    let found: Vec<(NodeName, StartFailure, bool)> = {
+    let found: Vec<(NodeName, StartFailure)> = {
         let sheet = &board.sheets[at];
         let failures = sheet.intent.holders.iter().filter_map(|holder| {
             let observed = board.observed(holder, sheet.name)?;
             let failure = failure_of(board, sheet, holder, observed)?;
-            Some((holder.node.clone(), failure.clone(), is_over(sheet, observed)))
+            Some((holder.node.clone(), failure.clone()))
         });
         failures.collect()
     };
-    for (node, failure, is_over) in found {
+    for (node, failure) in found {
         take(board, at, &node, &failure);
-        let sheet = &mut board.sheets[at];
-        if is_over {
-            sheet.drop_holder(&node);
-            continue;
-        }
-        // It may have seen a later generation and try again right now: it must stop first.
-        let next = sheet.next_generation;
-        let intent = sheet.intent();
-        intent.permitted.retain(|(n, _)| *n != node);
-        for holder in intent.holders.iter_mut().filter(|h| h.node == node) {
-            holder.withdrawn = Some(next);
-        }
+        // Offline, and not started again without a new permit: that is its word.
+        board.sheets[at].drop_holder(&node);
     }
 }
 
@@ -54,24 +44,13 @@ fn failure_of<'o>(
     observed: &'o Observed,
 ) -> Option<&'o StartFailure> {
     let failure = observed.start_failure.as_ref()?;
-    let since = sheet.intent.permitted.iter().find(|(n, _)| *n == holder.node);
+    let given = sheet.intent.permitted.iter().find(|(n, _)| *n == holder.node);
+    let given = given.map_or(sheet.intent.generation, |(_, generation)| *generation);
     let counts = holder.withdrawn.is_none()
         && board.life(holder) == Life::Member
         && observed.state == GroupState::Offline
-        && failure.generation >= since.map_or(0, |(_, generation)| *generation);
+        && failure.generation >= given;
     counts.then_some(failure)
-}
-
-/// Whether the node cannot start the group again without a new generation: it has failed under the latest.
-pub(super) fn is_over(sheet: &Sheet<'_>, observed: &Observed) -> bool {
-    ended_under(observed, sheet.intent.generation)
-}
-
-/// Whether this is the word of a node that has tried the generation and gone offline.
-pub(super) fn ended_under(observed: &Observed, generation: u64) -> bool {
-    observed.state == GroupState::Offline
-        && observed.generation == generation
-        && observed.start_failure.as_ref().is_some_and(|f| f.generation == generation)
 }
 
 fn take(board: &mut Board<'_>, at: usize, node: &NodeName, failure: &StartFailure) {

@@ -2,6 +2,12 @@
 //! describe the cluster (`setup`), and the indented lines below an event are what the planner decides, written by
 //! `UPDATE=1 cargo nextest run -p rgm golden` and read by people: they are the specification.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a script that cannot be played is a failed test"
+)]
+
 mod events;
 mod print;
 mod random;

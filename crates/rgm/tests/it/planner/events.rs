@@ -4,6 +4,7 @@
 //! > n1 n2 join                 > n1 dies                  > n1 restarts          > 60 s pass       > nodes settle     > n1 n2 settle
 //! > n1 cannot start web: why   > n1 can start web         > n1 cannot stop web   > n1 is idle      > n1 acts again
 //! > n1 refuses checks of r: w  > n1 passes checks of r    > fencing fails: why   > fencing works
+//! > n1 failed to start web under generation 1
 //! > n1 reports web ONLINE      > damaged group/web        > repaired             > root: scswitch … > root: change web Failback=TRUE …
 //! ```
 
@@ -54,6 +55,10 @@ pub(super) fn event(world: &mut World, line: &str, happened: &mut Happened, kept
         }
         [node, "passes", "checks", "of", resource] => {
             world.check_fails.remove(&(NodeName::new(node), ResourceName::new(resource)));
+        }
+        [node, "failed", "to", "start", group, "under", "generation", generation] => {
+            let generation = generation.parse().expect("a generation");
+            world.report_failure(&NodeName::new(node), &GroupName::new(group), generation);
         }
         [node, "reports", group, state] => report(world, node, group, state),
         _ => panic!("no event: {line}"),
@@ -210,6 +215,13 @@ fn operation(text: &str) -> Operation {
         }
         ["scswitch", "-s", "-g", g] => Operation::Suspend { groups: Some(groups(g)), kill: false },
         ["scswitch", "-r", "-g", g] => Operation::Resume { groups: Some(groups(g)) },
+        _ => configuration(&words).unwrap_or_else(|| panic!("no command: {text}")),
+    }
+}
+
+/// Those that are no scswitch.
+fn configuration(words: &[&str]) -> Option<Operation> {
+    Some(match words {
         ["create", group, rest @ ..] => {
             Operation::CreateGroup { group: GroupName::new(group), assignments: assignments(rest) }
         }
@@ -243,6 +255,6 @@ fn operation(text: &str) -> Operation {
             node: NodeName::new(n),
             check_only: false,
         },
-        _ => panic!("no command: {text}"),
-    }
+        _ => return None,
+    })
 }

@@ -252,7 +252,9 @@ impl World {
         if now.state == GroupState::ErrorStopFailed {
             now.generation = latest;
         } else if permitted {
-            self.start(&key, &mut now, latest);
+            let given =
+                intent.permitted.iter().find(|(n, _)| n == node).map_or(latest, |(_, g)| *g);
+            self.start(&key, &mut now, (latest, given));
         } else {
             let was_up = now.state != GroupState::Offline;
             now.generation = latest;
@@ -271,8 +273,8 @@ impl World {
         true
     }
 
-    fn start(&self, key: &(NodeName, GroupName), now: &mut Observed, latest: u64) {
-        let failed_already = now.start_failure.as_ref().is_some_and(|f| f.generation == latest);
+    fn start(&self, key: &(NodeName, GroupName), now: &mut Observed, (latest, given): (u64, u64)) {
+        let failed_already = now.start_failure.as_ref().is_some_and(|f| f.generation >= given);
         now.generation = latest;
         if now.state == GroupState::Online || failed_already {
             return;
@@ -289,6 +291,23 @@ impl World {
             now.state = GroupState::Offline;
             self.resources(now, &key.1, ResourceState::Offline);
         }
+    }
+
+    /// What a node says that failed under a generation which is not the latest any more.
+    pub(super) fn report_failure(&mut self, node: &NodeName, group: &GroupName, generation: u64) {
+        let failure = MethodFailure {
+            method: rtr::Method::Start,
+            why: "exit 1".to_owned(),
+            at_ms: self.now_ms,
+        };
+        let resource = ResourceName::new("app");
+        let observed = Observed {
+            incarnation: self.cluster.members[node].incarnation,
+            generation,
+            start_failure: Some(StartFailure { generation, resource, failure }),
+            ..Observed::default()
+        };
+        self.cluster.observed.entry(node.clone()).or_default().insert(group.clone(), observed);
     }
 
     fn resources(&self, now: &mut Observed, group: &GroupName, state: ResourceState) {
