@@ -95,7 +95,8 @@ fn a_holder_goes_only_with_its_word_under_the_generation_that_withdrew_it() {
     refuses(&cluster, moved(), "could not stop it");
     observe(&mut cluster, GroupState::Offline, 5);
     accepts(&cluster, moved());
-    refuses(&cluster, vec![write("web", 6, vec![])].repeat(2), "written twice");
+    let twice = (0..2).map(|_| write("web", 6, vec![]));
+    refuses(&cluster, twice.collect(), "written twice");
 }
 
 #[test]
