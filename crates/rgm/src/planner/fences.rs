@@ -13,6 +13,9 @@ const PAUSE_FIRST_MS: u64 = 5_000;
 /// Longest pause.
 const PAUSE_MAX_MS: u64 = 300_000;
 
+/// Longest part of what the agent said that goes into sentences.
+const WHY_CHARS_MAX: usize = 200;
+
 /// What became of the fences that are under way.
 pub(super) fn results(board: &mut Board<'_>) {
     if board.waits_for_nodes {
@@ -64,7 +67,8 @@ fn failed(board: &mut Board<'_>, node: &NodeName, fence: &Fence, output: &str) {
     let doubled = PAUSE_FIRST_MS << fence.attempts.min(10);
     let pause_ms = doubled.min(PAUSE_MAX_MS);
     let again_ms = board.situation.now_ms + pause_ms;
-    let why = output.trim().to_owned();
+    let last = output.lines().rfind(|l| !l.trim().is_empty()).unwrap_or("it said nothing");
+    let why: String = last.trim().chars().take(WHY_CHARS_MAX).collect();
     board.note(format!(
         "fencing of {node} failed (attempt {attempts}: {why}); next: tried again in {} s",
         pause_ms / 1000

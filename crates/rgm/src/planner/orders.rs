@@ -19,6 +19,7 @@ pub(super) fn pass<'a>(board: &mut Board<'a>, accept: &'a Accept<'a>) {
 
 fn take<'a>(board: &mut Board<'a>, accept: &'a Accept<'a>, order: &IntentOrder) {
     let by = accept.request.by.as_str();
+    let now_ms = board.situation.now_ms;
     match order {
         IntentOrder::Primaries(group, nodes) if nodes.is_empty() => offline(board, group, by),
         IntentOrder::Offline(group) => offline(board, group, by),
@@ -43,7 +44,7 @@ fn take<'a>(board: &mut Board<'a>, accept: &'a Accept<'a>, order: &IntentOrder) 
             sheet.cause(|| format!("{by} evacuates {node}"));
             let intent = sheet.intent();
             intent.target.retain(|n| n != node);
-            intent.avoid.retain(|(n, _)| n != node);
+            intent.avoid.retain(|(n, until)| n != node && *until > now_ms);
             intent.avoid.push((node.clone(), *avoid_until_ms));
         }
         IntentOrder::LeaveNode { group, node, giveover: Some(resource), .. } => {

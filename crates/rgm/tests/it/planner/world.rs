@@ -108,6 +108,14 @@ impl World {
     }
 
     fn apply(&mut self, plan: Plan, happened: &mut Happened) {
+        let accepts = |c: &Change| matches!(&c.object, Some(Object::Answer(answer)) if answer.refusal.is_none());
+        if let Some(at) = plan.steps.iter().position(|s| s.changes.iter().any(accepts)) {
+            let mut later = plan.steps.iter().skip(at + 1).flat_map(|s| &s.changes);
+            let is_config = |c: &Change| {
+                matches!(c.key, Key::Node(_) | Key::Type(_) | Key::Group(_) | Key::Resource(_))
+            };
+            assert!(!later.any(is_config), "answered before all of it is written");
+        }
         for step in plan.steps {
             for (_, decision) in step.decisions {
                 happened.said.push(decision.sentence);
