@@ -51,6 +51,11 @@ impl Program {
         Ok(output.lines().map(str::trim).filter_map(hexadecimal).collect())
     }
 
+    /// Whether the disk knows reservations at all.
+    pub(crate) fn can_reserve(&self, device: &Path) -> Result<(), String> {
+        self.keys(device).map(drop)
+    }
+
     /// The key of the holder.
     fn holder(&self, device: &Path) -> Result<Option<u64>, String> {
         let output = self.ask(device, &["--in", "--read-reservation"])?;
