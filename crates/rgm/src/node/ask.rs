@@ -4,6 +4,7 @@
 //! waits without end. The number of open requests is bounded.
 
 use super::{Effect, Life, NodeCore, Now};
+use crate::executor::Fact;
 use crate::model::{Answer, Incarnation, Operation, Refusal, Request, RequestId, SchaCode};
 use crate::store::{Change, Key, Object};
 use std::collections::BTreeMap;
@@ -156,6 +157,13 @@ impl NodeCore {
     ) {
         let Some(ask) = self.asks.open.remove(id) else { return };
         if let Some(asker) = ask.asker {
+            if answer.refusal.is_none()
+                && let Operation::ControlRestart { resource, check_only: false, .. } =
+                    ask.request.operation
+            {
+                // Num_rg_restarts counts on the node whose monitor asked.
+                self.take_in_fact(now, Fact::GroupRestartTold { resource }, effects);
+            }
             effects.push(Effect::Answered { asker, request: id.clone(), answer });
         } else if let Some(refusal) = answer.refusal {
             if refusal.code == SchaCode::Timeout {
