@@ -7,8 +7,10 @@
 
 mod call;
 mod failure;
+mod generic;
 mod logical_host;
 mod methods;
+mod monitor;
 mod net;
 mod run;
 mod service;

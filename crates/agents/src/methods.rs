@@ -3,7 +3,7 @@
 use crate::call::Call;
 use crate::failure::{Outcome, say, wrong};
 use crate::subject::Subject;
-use crate::{logical_host, storage};
+use crate::{generic, logical_host, monitor, storage};
 use std::process::ExitCode;
 
 /// A method.
@@ -27,6 +27,17 @@ const METHODS: &[(&str, Method)] = &[
     ("storage_init", storage::boot),
     ("storage_boot", storage::boot),
     ("storage_monitor_check", storage::monitor_check),
+    ("gds_svc_start", generic::start),
+    ("gds_svc_stop", generic::stop),
+    ("gds_validate", generic::validate),
+    ("gds_update", generic::update),
+    ("gds_monitor_start", generic::monitor_start),
+    ("gds_monitor_stop", generic::monitor_stop),
+    ("gds_monitor_check", generic::monitor_check),
+    ("gds_probe", generic::probe),
+    ("probe_loop", monitor::probe_loop),
+    ("probe_loop_start", monitor::start),
+    ("probe_loop_stop", monitor::stop),
 ];
 
 /// The holder of bare claims: it asks the daemon nothing.

@@ -38,11 +38,6 @@ impl Subject {
         Ok(Self { cluster: snapshot.cluster(), call, node, client })
     }
 
-    /// The same, seen again: for programs that run long.
-    pub(crate) fn refreshed(&self) -> Outcome<Self> {
-        Self::open(self.call.clone())
-    }
-
     pub(crate) fn name(&self) -> &ResourceName {
         &self.call.resource
     }

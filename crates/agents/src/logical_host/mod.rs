@@ -15,6 +15,7 @@ mod place;
 mod validate;
 
 pub(crate) use hold::run as hold;
+pub(crate) use hosts::resolve_all as addresses_of;
 pub(crate) use methods::{postnet_stop, prenet_start, start, stop};
 pub(crate) use monitor::{monitor, monitor_start, monitor_stop, update};
 pub(crate) use validate::{monitor_check, validate};

@@ -1,10 +1,11 @@
 //! Who is in the way of an unmount: every process with its working directory, root, program, an open file or a mapped file below the mount
 //! point, as `/proc` tells (what fuser(1) shows).
 //!
-//! Nothing is asked of the file system itself, which may hang: links are read as texts. Processes of other mount namespaces that show
-//! the same path are named too; that errs towards naming.
+//! Of processes in our mount namespace the links are read as texts, so that nothing is asked of a file system that may hang. A process in another
+//! one (a container) may see something else under the same path: of it the device is compared, so that no innocent is named, or killed.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Users that a sentence names; the rest is counted.
@@ -22,13 +23,27 @@ pub(crate) struct User {
     pub(crate) how: String,
 }
 
+/// What is to be unmounted.
+struct Target<'a> {
+    mount_point: &'a Path,
+    /// Number of its device, when it can be seen.
+    device: Option<u64>,
+    /// Our mount namespace.
+    namespace: Option<PathBuf>,
+}
+
 /// All processes that use the file system at this mount point, this one excepted.
 pub(crate) fn users_of(mount_point: &Path) -> Vec<User> {
+    let target = Target {
+        mount_point,
+        device: fs::metadata(mount_point).ok().map(|m| m.dev()),
+        namespace: fs::read_link("/proc/self/ns/mnt").ok(),
+    };
     let own = i32::try_from(std::process::id()).unwrap_or_default();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|e| e.file_name().to_str()?.parse::<i32>().ok());
     let mut users: Vec<User> =
-        pids.filter(|pid| *pid != own).filter_map(|pid| user(pid, mount_point)).collect();
+        pids.filter(|pid| *pid != own).filter_map(|pid| user(pid, &target)).collect();
     users.sort_by_key(|user| user.pid);
     users
 }
@@ -49,35 +64,42 @@ pub(crate) fn list(users: &[User]) -> String {
     format!("{}{tail}", named.join(", "))
 }
 
-fn user(pid: i32, mount_point: &Path) -> Option<User> {
+fn user(pid: i32, target: &Target<'_>) -> Option<User> {
     let folder = PathBuf::from(format!("/proc/{pid}"));
-    let how = how_it_uses(&folder, mount_point)?;
+    let how = target.how_it_uses(&folder)?;
     let name = fs::read_to_string(folder.join("comm")).unwrap_or_default().trim().to_owned();
     Some(User { pid, name, how })
 }
 
-fn how_it_uses(folder: &Path, mount_point: &Path) -> Option<String> {
-    let below = |link: &str| {
-        fs::read_link(folder.join(link)).ok().filter(|target| target.starts_with(mount_point))
-    };
-    if let Some(at) = below("cwd") {
-        return Some(format!("works in {}", at.display()));
+impl Target<'_> {
+    /// How the process of this folder of `/proc` uses it, if it does.
+    fn how_it_uses(&self, folder: &Path) -> Option<String> {
+        // A process that has ended has no namespace, and nothing open.
+        let is_ours = fs::read_link(folder.join("ns/mnt")).ok() == self.namespace;
+        let below = |link: &Path| {
+            let seen = fs::read_link(link).ok()?;
+            let is_on_it = if is_ours {
+                seen.starts_with(self.mount_point)
+            } else {
+                self.device.is_some() && fs::metadata(link).ok().map(|m| m.dev()) == self.device
+            };
+            is_on_it.then_some(seen)
+        };
+        for (link, verb) in [("cwd", "works in"), ("root", "has its root at"), ("exe", "runs")] {
+            if let Some(at) = below(&folder.join(link)) {
+                return Some(format!("{verb} {}", at.display()));
+            }
+        }
+        let files = fs::read_dir(folder.join("fd")).into_iter().flatten().flatten();
+        let mut files = files.take(FILES_MAX).map(|file| file.path());
+        if let Some(at) = files.find_map(|file| below(&file)) {
+            return Some(format!("has {} open", at.display()));
+        }
+        let maps = fs::read_to_string(folder.join("maps")).ok().filter(|_| is_ours)?;
+        let mapped = maps.lines().filter_map(|line| line.find('/').and_then(|at| line.get(at..)));
+        let at = mapped.map(Path::new).find(|path| path.starts_with(self.mount_point))?;
+        Some(format!("has {} mapped", at.display()))
     }
-    if let Some(at) = below("root") {
-        return Some(format!("has its root at {}", at.display()));
-    }
-    if let Some(at) = below("exe") {
-        return Some(format!("runs {}", at.display()));
-    }
-    let files = fs::read_dir(folder.join("fd")).into_iter().flatten().flatten().take(FILES_MAX);
-    let mut targets = files.filter_map(|file| fs::read_link(file.path()).ok());
-    if let Some(at) = targets.find(|target| target.starts_with(mount_point)) {
-        return Some(format!("has {} open", at.display()));
-    }
-    let maps = fs::read_to_string(folder.join("maps")).unwrap_or_default();
-    let mapped = maps.lines().filter_map(|line| line.find('/').and_then(|at| line.get(at..)));
-    let at = mapped.map(Path::new).find(|path| path.starts_with(mount_point))?;
-    Some(format!("has {} mapped", at.display()))
 }
 
 #[cfg(test)]
