@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::IpAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// Names the claims folder for methods; set by the daemon.
@@ -55,14 +56,20 @@ impl Claims {
     /// The folder; made when it is not there.
     pub fn open(folder: impl Into<PathBuf>) -> io::Result<Self> {
         let folder = folder.into();
-        fs::create_dir_all(&folder)?;
+        if !folder.is_dir() {
+            // Whoever can write here can have things undone.
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        }
         Ok(Self { folder })
     }
 
     /// The folder the daemon named to this method.
     pub fn of_this_method() -> io::Result<Self> {
-        let folder = std::env::var_os(CLAIMS_VARIABLE)
-            .ok_or_else(|| io::Error::other(format!("{CLAIMS_VARIABLE} is not set: methods are run by the node daemon")))?;
+        let folder = std::env::var_os(CLAIMS_VARIABLE).ok_or_else(|| {
+            io::Error::other(format!(
+                "{CLAIMS_VARIABLE} is not set: methods are run by the node daemon"
+            ))
+        })?;
         Self::open(PathBuf::from(folder))
     }
 
@@ -85,7 +92,7 @@ impl Claims {
         }
     }
 
-    /// All claims, newest last made first: mounts inside mounts are undone in the right order.
+    /// All claims, the one made last first: mounts inside mounts are undone in the right order.
     pub fn all(&self) -> io::Result<Vec<Found>> {
         let mut found: Vec<(std::time::SystemTime, Found)> = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
@@ -93,7 +100,8 @@ impl Claims {
             if path.extension().is_none_or(|e| e != "claim") {
                 continue;
             }
-            let made = fs::metadata(&path).and_then(|m| m.modified()).unwrap_or(std::time::UNIX_EPOCH);
+            let made =
+                fs::metadata(&path).and_then(|m| m.modified()).unwrap_or(std::time::UNIX_EPOCH);
             found.push((made, (path.clone(), read(&path))));
         }
         found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| b.1.0.cmp(&a.1.0)));
@@ -101,8 +109,10 @@ impl Claims {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        let safe: String =
-            name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '+' }).collect();
+        let safe: String = name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '+' })
+            .collect();
         self.folder.join(format!("{safe}.claim"))
     }
 }

@@ -68,9 +68,11 @@ impl Client {
     /// Asks, hands every line but the last to `each`, and returns the last. `Reply::Refused` becomes an error.
     pub fn ask(&self, ask: &Ask, mut each: impl FnMut(&Reply)) -> Result<Reply, ClientError> {
         let mut stream = self.connect()?;
-        let mut line = serde_json::to_vec(ask).map_err(|e| ClientError::NotUnderstood(e.to_string()))?;
+        let mut line =
+            serde_json::to_vec(ask).map_err(|e| ClientError::NotUnderstood(e.to_string()))?;
         line.push(b'\n');
-        stream.write_all(&line).map_err(|_| ClientError::Gone)?;
+        // A daemon that refuses what is too long does not read to its end; its answer is there all the same.
+        let _ = stream.write_all(&line);
         let mut reader = BufReader::new(stream);
         loop {
             let mut line = String::new();
@@ -94,7 +96,9 @@ impl Client {
                 std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
                     "; start it with `steadfast node`"
                 }
-                std::io::ErrorKind::PermissionDenied => "; only root and the admin group may ask it",
+                std::io::ErrorKind::PermissionDenied => {
+                    "; only root and the admin group may ask it"
+                }
                 _ => "",
             };
             ClientError::Unreachable { path: self.path.clone(), source, hint }

@@ -12,6 +12,8 @@ use std::time::Duration;
 pub const CONFIG_DEFAULT: &str = "/etc/steadfast/node.toml";
 /// Shortest lease that is taken: below it, ordinary pauses of a busy machine look like death.
 const LEASE_MIN: Duration = Duration::from_millis(500);
+/// Longest path a socket can have (unix(7)).
+const SOCKET_BYTES_MAX: usize = 107;
 /// Longest.
 const LEASE_MAX: Duration = Duration::from_secs(600);
 
@@ -47,6 +49,8 @@ pub struct NodeSection {
     pub admin_group: String,
     /// Folders with RTR files, before the product's own.
     pub rtreg: Vec<PathBuf>,
+    /// How long leaving in order may take (SIGTERM, `systemctl stop`), in seconds; then everything is stopped at once.
+    pub leave_time_s: u32,
 }
 
 impl Default for NodeSection {
@@ -57,6 +61,7 @@ impl Default for NodeSection {
             state_dir: "/var/lib/steadfast/node".into(),
             admin_group: "steadfast".to_owned(),
             rtreg: vec!["/usr/cluster/lib/rgm/rtreg".into(), "/opt/cluster/lib/rgm/rtreg".into()],
+            leave_time_s: 60,
         }
     }
 }
@@ -95,8 +100,8 @@ pub struct StoreSection {
     pub user: Option<String>,
     /// File with that user's password.
     pub password_file: Option<PathBuf>,
-    /// Milliseconds one call may take.
-    pub call_timeout_ms: u64,
+    /// Milliseconds one call may take; `None`: 600, and not more than three tenths of the lease, so that a call that fails can be made again.
+    pub call_timeout_ms: Option<u64>,
 }
 
 impl Default for StoreSection {
@@ -110,7 +115,7 @@ impl Default for StoreSection {
             key: None,
             user: None,
             password_file: None,
-            call_timeout_ms: 600,
+            call_timeout_ms: None,
         }
     }
 }
@@ -221,12 +226,25 @@ impl NodeFile {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        let file: Self = toml::from_str(&text).map_err(|error| ConfigError::NotUnderstood {
+        let mut file: Self = toml::from_str(&text).map_err(|error| ConfigError::NotUnderstood {
             path: path.to_owned(),
-            why: error.to_string(),
+            why: with_suggestion(error.to_string()),
         })?;
         file.check(path)?;
+        file.make_absolute();
         Ok(file)
+    }
+
+    /// Methods run elsewhere than this process.
+    fn make_absolute(&mut self) {
+        let Self { node, store, failfast, .. } = self;
+        let paths = [&mut node.run_dir, &mut node.state_dir, &mut store.path].into_iter();
+        for path in paths.chain(&mut node.rtreg).chain(&mut failfast.path) {
+            // Only an empty path, or a working folder that is gone, cannot be made so.
+            if let Ok(absolute) = std::path::absolute(&*path) {
+                *path = absolute;
+            }
+        }
     }
 
     fn check(&self, path: &Path) -> Result<(), ConfigError> {
@@ -254,6 +272,21 @@ impl NodeFile {
         if self.store.engine == Engine::Etcd && self.store.endpoints.is_empty() {
             let why = "engine = \"etcd\" needs the addresses of its members";
             return Err(wrong("store.endpoints", "[]".to_owned(), why));
+        }
+        if let Some(ms) = self.store.call_timeout_ms
+            && !(10.0..=lease * 500.0).contains(&(ms as f64))
+        {
+            let why = "must be at least 10 and at most half of lease.time_s";
+            return Err(wrong("store.call_timeout_ms", ms.to_string(), why));
+        }
+        if !["error", "warn", "info", "debug"].contains(&self.log.level.as_str()) {
+            let why = "must be error, warn, info or debug";
+            return Err(wrong("log.level", self.log.level.clone(), why));
+        }
+        let bytes = self.socket().as_os_str().len();
+        if bytes > SOCKET_BYTES_MAX {
+            let why = "is too long: the path of node.sock in it may have 107 bytes";
+            return Err(wrong("node.run_dir", self.node.run_dir.display().to_string(), why));
         }
         let needs_path = matches!(self.failfast.reset, ResetKind::Watchdog | ResetKind::Command);
         if needs_path && self.failfast.path.is_none() {
@@ -290,6 +323,19 @@ impl NodeFile {
         format!("/steadfast/{}/", self.cluster.name)
     }
 
+    /// How long one call of the store may take.
+    pub fn call_timeout(&self) -> Duration {
+        match self.store.call_timeout_ms {
+            Some(ms) => Duration::from_millis(ms),
+            None => Duration::from_millis(600).min(self.lease().mul_f64(0.3)),
+        }
+    }
+
+    /// How long leaving in order may take.
+    pub fn leave_time(&self) -> Duration {
+        Duration::from_secs(self.node.leave_time_s.into())
+    }
+
     /// Lease time.
     pub fn lease(&self) -> Duration {
         Duration::from_secs_f64(self.lease.time_s)
@@ -310,6 +356,27 @@ impl NodeFile {
             ResetKind::Command => Reset::Command(path),
         }
     }
+}
+
+/// Adds the nearest right name to what the parser says of an unknown one.
+fn with_suggestion(mut why: String) -> String {
+    let quoted = |text: &str| -> Vec<String> {
+        text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    let unknown = why.find("unknown field `").or_else(|| why.find("unknown variant `"));
+    let names = unknown.and_then(|at| why.get(at..)).map(quoted).unwrap_or_default();
+    if let Some((typed, known)) = names.split_first()
+        && let Some(near) = rtr::nearest(typed, known.iter().map(String::as_str))
+    {
+        why.truncate(why.trim_end().len());
+        why.push_str(&format!("; did you mean {near}?"));
+    }
+    why
+}
+
+/// A file with every key at its default, commented out, and what each is for.
+pub fn default_file() -> &'static str {
+    include_str!("default.toml")
 }
 
 #[cfg(test)]
@@ -336,11 +403,45 @@ mod tests {
     fn wrong_files_are_told_what_is_wrong() {
         check("[node]\nname = \"1n\"", "node.name = 1n: does not begin with a letter");
         check("[nodes]\n", "unknown field `nodes`");
+        check("[nodes]\n", "; did you mean node?");
+        check("[lease]\ntime = 2", "; did you mean time_s?");
+        check("[failfast]\nreset = \"rebot\"", "; did you mean reboot?");
+        check("[lease]\ntime_s = nan", "lease.time_s = NaN");
+        check("[log]\nlevel = \"loud\"", "log.level = loud: must be error");
+        check("[store]\ncall_timeout_ms = 1500", "at most half of lease.time_s");
+        check(&format!("[node]\nrun_dir = \"/{}\"", "x".repeat(100)), "may have 107 bytes");
         check("[lease]\ntime_s = 0.1", "lease.time_s = 0.1: must be 0.5 to 600 seconds");
         check("[lease]\ntime_s = 1\nreserve_s = 0.9", "at most half of lease.time_s");
         check("[store]\nengine = \"etcd\"", "store.endpoints = []");
         check("[store]\nengine = \"consul\"", "unknown variant `consul`");
         check("[failfast]\nreset = \"watchdog\"", "needs the device");
         check("[node\n", "invalid");
+    }
+
+    #[test]
+    fn the_default_file_says_every_key_and_its_default() {
+        let is_key =
+            |line: &&str| line.starts_with('[') || line.starts_with("#[") || line.contains(" = ");
+        let lines = default_file().lines().filter(is_key);
+        let text: Vec<&str> = lines.map(|line| line.trim_start_matches('#')).collect();
+        let all: NodeFile = toml::from_str(&text.join("\n")).unwrap();
+        assert_eq!(format!("{all:?}"), format!("{:?}", with_optional(NodeFile::default())));
+        assert_eq!(toml::from_str::<NodeFile>(default_file()).unwrap().store.ca, None);
+    }
+
+    /// What has no default, as the file shows it.
+    fn with_optional(mut file: NodeFile) -> NodeFile {
+        let folder = PathBuf::from("/etc/steadfast/tls");
+        file.node.name = Some("n1".to_owned());
+        file.store.endpoints =
+            ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map(|host| format!("https://{host}:2379")).into();
+        file.store.ca = Some(folder.join("ca.pem"));
+        file.store.cert = Some(folder.join("node.pem"));
+        file.store.key = Some(folder.join("node.key"));
+        file.store.user = Some("steadfast".to_owned());
+        file.store.password_file = Some("/etc/steadfast/etcd-password".into());
+        file.store.call_timeout_ms = Some(600);
+        file.failfast.path = Some("/dev/watchdog".into());
+        file
     }
 }

@@ -1,8 +1,8 @@
 //! Calls a fence agent by the protocol of the fence-agents collection: options as `key=value` lines on standard input, the action among
 //! them, exit code 0 for done.
 //!
-//! A node counts as fenced only when the agent said so: `off` (or the configured action) succeeded, and for agents that can tell, `status` says off
-//! (exit code 2). Anything else is a failure with the agent's last words.
+//! A node counts as fenced only when the agent said so: its `off` ended with 0, which by that protocol it does only after it has seen
+//! that the power is off. Anything else is a failure with the agent's last words.
 
 use rgm::{Fencing, NodeName};
 
@@ -12,7 +12,7 @@ const FOLDERS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
 /// Where an agent's program is.
 pub(crate) fn program(agent: &str) -> Result<String, String> {
     if agent.starts_with('/') {
-        return Ok(agent.to_owned());
+        return trusted(agent.to_owned());
     }
     if agent.contains('/') {
         return Err(format!(
@@ -22,7 +22,24 @@ pub(crate) fn program(agent: &str) -> Result<String, String> {
     }
     let candidates = FOLDERS.iter().map(|folder| format!("{folder}/{agent}"));
     let found = candidates.into_iter().find(|path| std::path::Path::new(path).exists());
-    found.ok_or_else(|| format!("there is no {agent} under {}", FOLDERS.join(", ")))
+    trusted(found.ok_or_else(|| format!("there is no {agent} under {}", FOLDERS.join(", ")))?)
+}
+
+/// It runs as this daemon, with passwords: nobody else may be able to change it.
+fn trusted(program: String) -> Result<String, String> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let found = std::fs::metadata(&program).map_err(|error| format!("{program}: {error}"))?;
+    let ours = rustix::process::geteuid().as_raw();
+    if found.uid() != 0 && found.uid() != ours {
+        return Err(format!(
+            "{program} is refused: it belongs to user {}; chown it to root",
+            found.uid()
+        ));
+    }
+    if found.permissions().mode() & 0o002 != 0 {
+        return Err(format!("{program} is refused: everybody may write it; chmod o-w"));
+    }
+    Ok(program)
 }
 
 /// What is written to the agent. Options of the operator come first; `action` and the node's name are added when they are not set.
@@ -64,6 +81,7 @@ mod tests {
     fn an_agent_that_is_not_there_is_named() {
         assert!(program("fence_of_nobody").unwrap_err().contains("there is no fence_of_nobody"));
         assert!(program("../x").is_err());
-        assert_eq!(program("/opt/f").unwrap(), "/opt/f");
+        assert_eq!(program("/bin/true").unwrap(), "/bin/true");
+        assert!(program("/opt/f").unwrap_err().contains("/opt/f"));
     }
 }

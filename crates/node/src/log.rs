@@ -1,9 +1,12 @@
 //! The log of a node: standard error for people and tests, and the machine's syslog, where operators of Sun Cluster look.
 //!
 //! Syslog lines carry the tags of the original: `Cluster.RGM.rgmd` for decisions, `Cluster.PMF.pmfd` for processes,
-//! `SC[type,group,resource,method]` for what methods write. A syslog that is not there or is full loses lines, never time: the socket does not block.
+//! `SC[type,group,resource,method]` for what methods write. A log that is not there or is full loses lines, never time: a guard that waits for
+//! the reader of its standard error would guard nothing.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fmt::{self, Write};
+use std::io;
 use std::os::unix::net::UnixDatagram;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -17,14 +20,43 @@ const SOCKET: &str = "/dev/log";
 const FACILITY: u8 = 3;
 /// Longest line, in bytes: what classic daemons take.
 const LINE_BYTES_MAX: usize = 8 * 1024;
+/// What a pipe takes at once when it is ready.
+const PIPE_BYTES: usize = 4096;
 
 /// Begins to log. Once per process; a second call changes nothing.
 pub fn start(level: &str, syslog: bool) {
     let level: LevelFilter = level.parse().unwrap_or(LevelFilter::INFO);
-    let to_people = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
+    let to_people = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| People);
     let to_syslog = syslog.then(Syslog::open).flatten();
     let registry = tracing_subscriber::registry().with(level).with(to_people).with(to_syslog);
     drop(registry.try_init());
+}
+
+/// Standard error, as long as somebody takes what is written there.
+struct People;
+
+impl io::Write for People {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let stderr = io::stderr();
+        let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
+        let no_time = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let is_ready = matches!(poll(&mut fds, Some(&no_time)), Ok(1))
+            && fds.iter().all(|fd| fd.revents().contains(PollFlags::OUT));
+        if is_ready {
+            // A pipe that is ready takes so much without waiting (PIPE_BUF).
+            let (taken, rest) = line.split_at(line.len().min(PIPE_BYTES));
+            stderr.lock().write_all(taken)?;
+            if !rest.is_empty() {
+                return Ok(taken.len());
+            }
+        }
+        // What nobody takes is lost.
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Syslog {
@@ -32,10 +64,8 @@ struct Syslog {
 }
 
 impl Syslog {
-    /// `None` when this machine has none.
     fn open() -> Option<Self> {
         let socket = UnixDatagram::unbound().ok()?;
-        socket.connect(SOCKET).ok()?;
         socket.set_nonblocking(true).ok()?;
         Some(Self { socket })
     }
@@ -47,8 +77,8 @@ impl<S: Subscriber> Layer<S> for Syslog {
         let mut said = Said::default();
         event.record(&mut said);
         let line = line(*metadata.level(), metadata.target(), &said);
-        // Lost when the daemon is not there or does not keep up.
-        let _ = self.socket.send(line.as_bytes());
+        // Lost when the daemon is not there or does not keep up. By name each time: it may have been started anew.
+        let _ = self.socket.send_to(line.as_bytes(), SOCKET);
     }
 }
 
@@ -117,7 +147,8 @@ mod tests {
         let pid = std::process::id();
         let of_decision = line(Level::INFO, "Cluster.RGM.rgmd", &said("web moves", None));
         assert_eq!(of_decision, format!("<29>Cluster.RGM.rgmd[{pid}]: web moves"));
-        let of_method = line(Level::WARN, "pmf::output", &said("x", Some("SC[SUNW.gds,g,r,Start]")));
+        let of_method =
+            line(Level::WARN, "pmf::output", &said("x", Some("SC[SUNW.gds,g,r,Start]")));
         assert_eq!(of_method, format!("<28>SC[SUNW.gds,g,r,Start][{pid}]: x"));
         let of_pmf = line(Level::ERROR, "pmf::tag", &said("died", None));
         assert_eq!(of_pmf, format!("<27>Cluster.PMF.pmfd[{pid}]: died"));
@@ -125,7 +156,8 @@ mod tests {
 
     #[test]
     fn a_line_is_one_line_of_bounded_length() {
-        let long = line(Level::INFO, "x", &said(&format!("a\nb{}", "é".repeat(LINE_BYTES_MAX)), None));
+        let long =
+            line(Level::INFO, "x", &said(&format!("a\nb{}", "é".repeat(LINE_BYTES_MAX)), None));
         assert!(!long.contains('\n') && long.len() <= LINE_BYTES_MAX);
     }
 }

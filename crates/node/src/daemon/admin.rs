@@ -11,6 +11,7 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -21,6 +22,11 @@ const CONNECTIONS_MAX: usize = 256;
 const REPLIES_MAX: usize = 64;
 /// Longest request: an RTR file of 1 MiB as JSON.
 const REQUEST_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// How long a client may take to say what it wants.
+const ASKING_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client may take to take one line.
+const TAKING_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A request with its asker.
 #[derive(Debug)]
@@ -40,8 +46,9 @@ pub(crate) fn listen(path: &Path, admin_group: &str) -> io::Result<UnixListener>
         _ => {}
     }
     let listener = UnixListener::bind(path)?;
-    let group = group_id(admin_group);
-    if let Some(group) = group.filter(|_| rustix::process::geteuid().is_root()) {
+    // Only root can give it to a group; anybody else's socket is for its owner.
+    let group = group_id(admin_group).filter(|_| rustix::process::geteuid().is_root());
+    if let Some(group) = group {
         chown(path, None, Some(group))?;
     }
     let mode = if group.is_some() { 0o660 } else { 0o600 };
@@ -65,7 +72,7 @@ pub(crate) async fn serve(listener: UnixListener, asks: mpsc::Sender<Asked>) {
             Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "the admin socket takes no connection");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
@@ -84,11 +91,20 @@ async fn converse(stream: UnixStream, asks: mpsc::Sender<Asked>) -> io::Result<(
     let (read, mut write) = stream.into_split();
     let mut reader = BufReader::new(read);
     let mut line = Vec::new();
-    (&mut reader).take(REQUEST_BYTES_MAX).read_until(b'\n', &mut line).await?;
-    let ask = match serde_json::from_slice(&line) {
+    let mut limited = (&mut reader).take(REQUEST_BYTES_MAX);
+    let asked = tokio::time::timeout(ASKING_PATIENCE, limited.read_until(b'\n', &mut line)).await;
+    let understood = match asked {
+        Ok(Ok(0)) => return Ok(()),
+        Ok(Ok(_)) => understand(&line),
+        Ok(Err(error)) => return Err(error),
+        Err(_) => {
+            let seconds = ASKING_PATIENCE.as_secs();
+            Err(format!("no whole request came within {seconds} s; one line is expected"))
+        }
+    };
+    let ask = match understood {
         Ok(ask) => ask,
-        Err(error) => {
-            let sentence = format!("the request is not understood: {error}");
+        Err(sentence) => {
             return say(&mut write, &Reply::Refused(Refusal { code: SchaCode::Inval, sentence }))
                 .await;
         }
@@ -117,9 +133,24 @@ async fn converse(stream: UnixStream, asks: mpsc::Sender<Asked>) -> io::Result<(
     }
 }
 
+fn understand(line: &[u8]) -> Result<Ask, String> {
+    if line.len() as u64 >= REQUEST_BYTES_MAX && line.last() != Some(&b'\n') {
+        return Err(format!("the request is longer than {REQUEST_BYTES_MAX} bytes"));
+    }
+    serde_json::from_slice(line).map_err(|error| format!("the request is not understood: {error}"))
+}
+
+/// A client that takes nothing for so long has lost its answers.
 async fn say(write: &mut tokio::net::unix::OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
     let mut line = serde_json::to_vec(reply)?;
-    debug_assert!(line.len() as u64 <= LINE_BYTES_MAX, "a reply is longer than clients read");
+    if line.len() as u64 >= LINE_BYTES_MAX {
+        let size = line.len();
+        let sentence = format!("the answer has {size} bytes, and {LINE_BYTES_MAX} is the limit");
+        line = serde_json::to_vec(&Reply::Refused(Refusal { code: SchaCode::Internal, sentence }))?;
+    }
     line.push(b'\n');
-    write.write_all(&line).await
+    match tokio::time::timeout(TAKING_PATIENCE, write.write_all(&line)).await {
+        Ok(written) => written,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
 }

@@ -9,7 +9,12 @@ use pmf::Owner;
 use rgm::executor::Fact;
 use rgm::node::Input;
 use rgm::{GroupName, Operation, Refusal, ResourceName, SchaCode, scha};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// How long the store may take to describe itself.
+const DESCRIBE_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Daemon {
     /// Answers one request, or sees to it that it will be answered.
@@ -17,8 +22,15 @@ impl Daemon {
         let Asked { ask, caller, replies } = asked;
         match ask {
             Ask::Snapshot => {
-                let snapshot = self.snapshot().await;
-                reply(&replies, Reply::Snapshot(Box::new(snapshot)));
+                let mut snapshot = self.snapshot();
+                let store = Arc::clone(&self.store);
+                // A store that does not answer must hold up nobody but who asks.
+                tokio::spawn(async move {
+                    let described = tokio::time::timeout(DESCRIBE_PATIENCE, store.describe()).await;
+                    snapshot.store = described
+                        .unwrap_or_else(|_| "the control store does not answer".to_owned());
+                    let _ = replies.send(Reply::Snapshot(Box::new(snapshot))).await;
+                });
             }
             Ask::Submit { operation, wait, timeout_s } => {
                 let by = self.who(caller, &operation);
@@ -28,17 +40,20 @@ impl Daemon {
             Ask::SchaGet { what, tag, arguments } => {
                 reply(&replies, self.scha_get(&what, &tag, &arguments));
             }
-            Ask::SetStatus { resource, group: _, status, message } => {
-                self.local(&replies, Fact::StatusSet { resource, status, message }).await;
+            Ask::SetStatus { resource, group, status, message } => {
+                let place = (resource.clone(), group);
+                self.local(&replies, place, Fact::StatusSet { resource, status, message }).await;
             }
             Ask::Restart { resource, group, with_monitor } => {
                 self.restart(replies, resource, group, with_monitor).await;
             }
-            Ask::RestartTold { resource, group: _ } => {
-                self.local(&replies, Fact::RestartTold { resource }).await;
+            Ask::RestartTold { resource, group } => {
+                let place = (resource.clone(), group);
+                self.local(&replies, place, Fact::RestartTold { resource }).await;
             }
-            Ask::IgnoreFailedStart { resource, group: _ } => {
-                self.local(&replies, Fact::FailedStartIgnored { resource }).await;
+            Ask::IgnoreFailedStart { resource, group } => {
+                let place = (resource.clone(), group);
+                self.local(&replies, place, Fact::FailedStartIgnored { resource }).await;
             }
             Ask::Pmf(request) => {
                 let pmf = self.pmf.clone();
@@ -49,14 +64,12 @@ impl Daemon {
             }
             Ask::PmfDeath { tag } => self.pmf_death(tag, replies),
             Ask::Follow => self.waiting.follow(replies),
-            Ask::Leave => {
-                reply(&replies, Reply::Done { messages: Vec::new() });
-                self.give(Input::LeaveAsked).await;
-            }
+            Ask::Leave => self.begin_to_leave(Some(replies)),
         }
     }
 
-    async fn snapshot(&self) -> Snapshot {
+    /// All but the line about the store.
+    fn snapshot(&self) -> Snapshot {
         let view = self.mirror.view();
         let keys = view.entries.values().map(|entry| StoredKey {
             key: entry.key.strip_prefix(&self.prefix).unwrap_or(&entry.key).to_owned(),
@@ -64,14 +77,15 @@ impl Daemon {
             create_revision: entry.create_revision,
             mod_revision: entry.mod_revision,
         });
-        let age = view.as_of.map(|at| at.elapsed()).unwrap_or_default();
+        // Never read: older than anything.
+        let age_ms = view.as_of.map(|at| at.elapsed().as_millis());
         Snapshot {
             node: Some(self.core.settings().node.clone()),
             keys: keys.collect(),
             revision: view.revision,
-            store: self.store.describe().await,
+            store: String::new(),
             outside: self.outside(),
-            age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+            age_ms: age_ms.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(u64::MAX),
             now_ms: clock::wall_ms(),
             version: self.core.settings().version.clone(),
         }
@@ -93,13 +107,14 @@ impl Daemon {
 
     fn scha_get(&self, what: &SchaGet, tag: &str, arguments: &[String]) -> Reply {
         let (cluster, node) = (self.core.cluster(), &self.core.settings().node);
+        let view = scha::Asker { cluster, node, now_ms: clock::wall_ms() };
         let lines = match what {
             SchaGet::Resource { resource, group } => {
-                scha::resource_get(cluster, node, tag, resource, group.as_ref(), arguments)
+                view.resource_get(tag, resource, group.as_ref(), arguments)
             }
-            SchaGet::Group { group } => scha::group_get(cluster, node, tag, group, arguments),
-            SchaGet::Type { type_name } => scha::type_get(cluster, tag, type_name, arguments),
-            SchaGet::Cluster => scha::cluster_get(cluster, node, tag, arguments),
+            SchaGet::Group { group } => view.resourcegroup_get(tag, group, arguments),
+            SchaGet::Type { type_name } => view.resourcetype_get(tag, type_name),
+            SchaGet::Cluster => view.cluster_get(tag, arguments),
         };
         match lines {
             Ok(lines) => Reply::Lines { lines },
@@ -108,9 +123,24 @@ impl Daemon {
     }
 
     /// A fact that the core takes or refuses at once.
-    async fn local(&mut self, replies: &mpsc::Sender<Reply>, fact: Fact) {
-        let refusal = self.give_local(fact).await;
+    async fn local(
+        &mut self,
+        replies: &mpsc::Sender<Reply>,
+        (resource, group): (ResourceName, GroupName),
+        fact: Fact,
+    ) {
+        let refusal = match self.is_elsewhere(&resource, &group) {
+            Some(refusal) => Some(refusal),
+            None => self.give_local(fact).await,
+        };
         reply(replies, refusal.map_or(Reply::Done { messages: Vec::new() }, Reply::Refused));
+    }
+
+    /// The resource is there, but in another group than who asks believes.
+    fn is_elsewhere(&self, resource: &ResourceName, group: &GroupName) -> Option<Refusal> {
+        let found = &self.core.cluster().config.resources.get(resource)?.group;
+        let sentence = format!("{resource} is a resource of {found}, not of {group}");
+        (found != group).then_some(Refusal { code: SchaCode::Rsrc, sentence })
     }
 
     async fn give_local(&mut self, fact: Fact) -> Option<Refusal> {
@@ -126,6 +156,9 @@ impl Daemon {
         group: GroupName,
         with_monitor: bool,
     ) {
+        if let Some(refusal) = self.is_elsewhere(&resource, &group) {
+            return reply(&replies, Reply::Refused(refusal));
+        }
         let here = self.core.executor().and_then(|executor| executor.observed().get(&group));
         let starts = here.and_then(|o| o.resources.get(&resource)).map_or(0, |r| r.starts);
         let fact =

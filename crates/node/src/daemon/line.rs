@@ -63,18 +63,22 @@ impl GuardLine {
         }
     }
 
-    /// Waits until a record has come back. Cancel-safe.
-    pub(crate) async fn answered(&mut self) -> Result<(), LineError> {
+    /// Waits until a record has come back (`None`) or the guard orders something. Cancel-safe.
+    pub(crate) async fn heard(&mut self) -> Result<Option<Record>, LineError> {
         let mut bytes = [0; 64];
-        match self.socket.recv(&mut bytes).await {
+        let length = match self.socket.recv(&mut bytes).await {
             Ok(0) => return Err(LineError::Dead),
-            Ok(_) => {}
+            Ok(length) => length,
             Err(error) if is_end(&error) => return Err(LineError::Dead),
             Err(error) => return Err(LineError::Broken(error)),
+        };
+        let record = bytes.get(..length).and_then(Record::decode);
+        if let Some(order @ (Record::Leave | Record::StopNow)) = record {
+            return Ok(Some(order));
         }
         self.unanswered = self.unanswered.saturating_sub(1);
         self.unanswered_since = (self.unanswered > 0).then(clock::boot);
-        Ok(())
+        Ok(None)
     }
 
     /// When the guard counts as silent, if it does not answer before.

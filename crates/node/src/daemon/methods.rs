@@ -39,12 +39,8 @@ pub(crate) struct Methods {
 
 impl Methods {
     pub(crate) fn new(trees: Trees, surroundings: Surroundings, done: mpsc::Sender<Input>) -> Self {
+        forget_options(&surroundings.run_dir);
         Self { trees, surroundings: Arc::new(surroundings), running: BTreeMap::new(), done }
-    }
-
-    /// How many run.
-    pub(crate) fn count(&self) -> usize {
-        self.running.len()
     }
 
     /// Runs a method; `Input::MethodFinished` follows.
@@ -139,14 +135,10 @@ impl Methods {
         let own = method.program.strip_prefix(OWN_METHODS);
         let own = own.filter(|_| !std::path::Path::new(&method.program).exists());
         let mut argv = match own {
+            // The keeper is this binary, also after its file was replaced by a newer one.
             Some(name) => vec!["/proc/self/exe".to_owned(), "methods".to_owned(), name.to_owned()],
             None => vec![method.program.clone()],
         };
-        if let (Some(first), Ok(exe)) =
-            (argv.first_mut().filter(|_| own.is_some()), std::env::current_exe())
-        {
-            *first = exe.to_string_lossy().into_owned();
-        }
         argv.extend(method.arguments.iter().cloned());
         let around = &self.surroundings;
         let mut command = Command::new(argv).with_env([
@@ -192,6 +184,18 @@ fn tail(output: String) -> String {
         from += 1;
     }
     output.get(from..).unwrap_or_default().to_owned()
+}
+
+/// Options of fence agents that a daemon before this one ran when it was killed: they may hold passwords.
+fn forget_options(run_dir: &std::path::Path) {
+    let entries = std::fs::read_dir(run_dir).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("fence-") && name.ends_with(".options") {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {

@@ -5,21 +5,30 @@
 
 mod admin;
 mod asks;
+mod identity;
+mod leave;
 mod line;
 mod methods;
+mod opening;
 mod storage;
 mod waiting;
+
+pub(crate) use identity::cgroup_name;
 
 use crate::clock;
 use crate::config::NodeFile;
 use crate::guard::{HOPELESS, LEFT, Record, Traces, Undo, stop_everything};
+use crate::start::make_folder;
 use admin::Asked;
-use control::{ControlStore, LeaseId, Mirror};
+use control::{ControlStore, LeaseId, Mirror, MirrorView};
+use leave::Leaving;
 use line::{GuardLine, LineError};
 use methods::{Methods, Surroundings};
+use opening::Hall;
 use pmf::{CgroupParent, Launcher, Pmf, Trees};
-use rgm::node::{Effect, Input, NodeCore, Now, Settings};
+use rgm::node::{Effect, Input, NodeCore, Now};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::{StoreAnswer, StoreOrders};
@@ -33,31 +42,43 @@ pub const OVER: u8 = 3;
 
 /// Runs the daemon until it has left or must end; returns its exit code. Standard input is the guard's socket.
 pub async fn run(file: NodeFile, undo: Undo) -> u8 {
-    match Daemon::start(&file, undo).await {
-        Ok(mut daemon) => daemon.run().await,
+    let mut leave = match Leave::new() {
+        Ok(leave) => leave,
         Err(error) => {
-            tracing::error!("this node cannot run: {error}");
-            if error.is_hopeless { HOPELESS } else { OVER }
+            tracing::error!("signals cannot be received: {error}");
+            return OVER;
+        }
+    };
+    match Daemon::start(&file, undo, &mut leave).await {
+        Ok(mut daemon) => daemon.run(&mut leave).await,
+        Err(Ending { code, what }) => {
+            if let Some(what) = what {
+                tracing::error!("this node cannot run: {what}");
+            }
+            code
         }
     }
 }
 
-/// Why the daemon could not start.
-#[derive(Debug, thiserror::Error)]
-#[error("{what}")]
-struct StartError {
-    what: String,
+/// Why the daemon ended before it began.
+#[derive(Debug)]
+struct Ending {
+    /// Its exit code.
+    code: u8,
+    /// What to say.
+    what: Option<String>,
+}
+
+impl Ending {
     /// Starting again would change nothing.
-    is_hopeless: bool,
-}
+    fn hopeless(what: String) -> Self {
+        Self { code: HOPELESS, what: Some(what) }
+    }
 
-fn hopeless(what: impl ToString) -> StartError {
-    StartError { what: what.to_string(), is_hopeless: true }
-}
-
-/// The name of the cgroup (below the daemon's own) under which a node's trees are.
-pub fn cgroup_name(file: &NodeFile) -> String {
-    format!("steadfast-{}-{}", file.cluster.name, file.node_name())
+    /// It may go better the next time.
+    fn again(what: String) -> Self {
+        Self { code: OVER, what: Some(what) }
+    }
 }
 
 struct Daemon {
@@ -82,15 +103,19 @@ struct Daemon {
     has_first_view: bool,
     /// The cluster's id as it is in the state folder.
     remembered: String,
+    leaving: Option<Leaving>,
+    /// Reaps what killed keepers leave.
+    _reaper: Option<pmf::reap::Reaper>,
 }
 
 /// What the loop woke up for.
 enum Woken {
-    Store(Changes),
+    /// `None`: nothing was ever read.
+    Store(Option<Changes>),
     Answer(StoreAnswer),
     Ended(Input),
     Asked(Asked),
-    GuardAnswered(Result<(), LineError>),
+    GuardHeard(Result<Option<Record>, LineError>),
     GuardSilent,
     TimePassed,
     ToldToLeave,
@@ -103,52 +128,45 @@ struct Changes {
 }
 
 impl Daemon {
-    async fn start(file: &NodeFile, undo: Undo) -> Result<Self, StartError> {
-        let line = GuardLine::from_stdin().map_err(hopeless)?;
-        for folder in [&file.node.run_dir, &file.node.state_dir, &file.claims()] {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| hopeless(format!("{}: {error}", folder.display())))?;
+    async fn start(file: &NodeFile, undo: Undo, leave: &mut Leave) -> Result<Self, Ending> {
+        let mut line =
+            GuardLine::from_stdin().map_err(|error| Ending::hopeless(error.to_string()))?;
+        let folders = [(&file.node.run_dir, 0o755), (&file.node.state_dir, 0o700)];
+        for (folder, mode) in folders.into_iter().chain([(&file.claims(), 0o700)]) {
+            make_folder(folder, mode).map_err(Ending::again)?;
         }
-        let listener = admin::listen(&file.socket(), &file.node.admin_group)
-            .map_err(|error| hopeless(format!("{}: {error}", file.socket().display())))?;
-        let store = storage::open(file).await.map_err(|error| StartError {
-            what: format!("control store: {error}"),
-            is_hopeless: matches!(error, control::Error::Invalid(_) | control::Error::Damaged(_)),
-        })?;
+        let settings = identity::settings(file)?;
+        let socket = file.socket();
+        let listener = admin::listen(&socket, &file.node.admin_group)
+            .map_err(|error| Ending::again(format!("{}: {error}", socket.display())))?;
+        let (asks_in, mut asks) = mpsc::channel(FACTS_MAX);
+        tokio::spawn(admin::serve(listener, asks_in));
+        // What a killed keeper leaves comes to this process, where it is found.
+        let reaper = pmf::reap::adopt_orphans()
+            .inspect_err(|error| tracing::warn!("orphans cannot be adopted: {error}"));
+        let (trees, cgroup) = trees(file).await;
+        let hall = Hall { line: &mut line, asks: &mut asks, leave };
+        let store = hall.open_store(file).await?;
         let (answers_in, answers) = mpsc::channel(FACTS_MAX);
         let (ended_in, ended) = mpsc::channel(FACTS_MAX);
-        let (asks_in, asks) = mpsc::channel(FACTS_MAX);
-        tokio::spawn(admin::serve(listener, asks_in));
-        let cgroups = CgroupParent::open(&cgroup_name(file));
-        let mut trees = Trees::new(Launcher::this_binary());
-        let mut cgroup = None;
-        match cgroups {
-            Ok(parent) => {
-                cgroup = Some(parent.path().to_owned());
-                trees = trees.with_cgroups(parent);
-            }
-            Err(why) => tracing::info!("no cgroups ({why}); processes are watched by descent"),
-        }
         let surroundings = Surroundings {
             node: file.node_name(),
-            socket: file.socket(),
+            socket,
             claims: file.claims(),
             run_dir: file.node.run_dir.clone(),
             cluster: file.cluster.name.clone(),
         };
-        let settings = settings(file);
-        let remembered = settings.cluster_id.clone();
-        let core = NodeCore::new(settings);
         let prefix = storage::prefix(file);
-        let mirror = Mirror::follow(Arc::clone(&store), prefix.clone());
+        let patience = file.lease();
         Ok(Self {
             traces: Traces { cgroup, claims: file.claims(), undo },
             file: file.clone(),
-            core,
-            orders: StoreOrders::new(Arc::clone(&store), prefix.clone(), answers_in),
+            remembered: settings.cluster_id.clone(),
+            core: NodeCore::new(settings),
+            orders: StoreOrders::new(Arc::clone(&store), prefix.clone(), answers_in, patience),
+            mirror: Mirror::follow(Arc::clone(&store), prefix.clone()),
             prefix,
             store,
-            mirror,
             lease: None,
             line,
             methods: Methods::new(trees.clone(), surroundings, ended_in),
@@ -159,31 +177,23 @@ impl Daemon {
             asks,
             over: None,
             has_first_view: false,
-            remembered,
+            leaving: None,
+            _reaper: reaper.ok(),
         })
     }
 
-    async fn run(&mut self) -> u8 {
-        tracing::info!(
-            "node {} of cluster {} starts",
-            self.core.settings().node,
-            self.file.cluster.name
-        );
-        let mut leave = match Leave::new() {
-            Ok(leave) => leave,
-            Err(error) => {
-                tracing::error!("signals cannot be received: {error}");
-                return OVER;
-            }
-        };
+    async fn run(&mut self, leave: &mut Leave) -> u8 {
+        let settings = self.core.settings();
+        tracing::info!("node {} of cluster {} starts", settings.node, self.file.cluster.name);
         self.give(Input::TimePassed).await;
         loop {
             if let Some(code) = self.over {
                 return self.end(code).await;
             }
-            let woken = self.wait(&mut leave).await;
+            let woken = self.wait(leave).await;
             self.take(woken).await;
             self.waiting.look(&self.core, clock::boot());
+            self.go_on_leaving().await;
         }
     }
 
@@ -191,13 +201,15 @@ impl Daemon {
         let silent_at = self.line.silent_at(self.core.settings().lease / 2);
         let due = self.core.next_timeout();
         let progress = self.waiting.next_look();
-        let first = [due, progress].into_iter().flatten().min();
-        // The lease's time before all else: it bounds what may be done. Then what is known, then what is asked.
+        let leaving = self.leaving.as_ref().map(Leaving::next_look);
+        let first = [due, progress, leaving].into_iter().flatten().min();
+        // The lease's time before all else: it bounds what may be done. The guard is heard before it counts as silent: if this process was late, it
+        // has answered long ago. Then what is known, then what is asked.
         tokio::select! {
             biased;
             () = sleep_until(first) => Woken::TimePassed,
+            heard = self.line.heard() => Woken::GuardHeard(heard),
             () = sleep_until(silent_at) => Woken::GuardSilent,
-            answered = self.line.answered() => Woken::GuardAnswered(answered),
             Some(answer) = self.answers.recv() => Woken::Answer(answer),
             Some(ended) = self.ended.recv() => Woken::Ended(ended),
             view = self.mirror.changed() => Woken::Store(changes(view, &self.prefix, self.has_first_view)),
@@ -208,7 +220,11 @@ impl Daemon {
 
     async fn take(&mut self, woken: Woken) {
         match woken {
-            Woken::Store(Changes { revision, changes }) => {
+            Woken::Store(None) => {
+                let why = self.mirror.view().error.clone().unwrap_or_default();
+                storage::complain("reading the control store", &why);
+            }
+            Woken::Store(Some(Changes { revision, changes })) => {
                 let complete = !self.has_first_view;
                 self.has_first_view = true;
                 self.give(Input::StoreChanged { revision, changes, complete }).await;
@@ -228,11 +244,15 @@ impl Daemon {
                 self.give(input).await;
             }
             Woken::Asked(asked) => self.answer(asked).await,
-            Woken::GuardAnswered(Ok(())) => {}
-            Woken::GuardAnswered(Err(error)) => self.lose_guard(&error.to_string()),
+            Woken::GuardHeard(Ok(Some(Record::Leave))) => self.begin_to_leave(None),
+            Woken::GuardHeard(Ok(Some(Record::StopNow))) => {
+                self.leave_at_once("told a second time to end")
+            }
+            Woken::GuardHeard(Ok(_)) => {}
+            Woken::GuardHeard(Err(error)) => self.lose_guard(&error.to_string()),
             Woken::GuardSilent => self.lose_guard("the guard has not answered for half a lease"),
             Woken::TimePassed => self.give(Input::TimePassed).await,
-            Woken::ToldToLeave => self.give(Input::LeaveAsked).await,
+            Woken::ToldToLeave => self.begin_to_leave(None),
         }
     }
 
@@ -242,41 +262,36 @@ impl Daemon {
         let now = Now { boot: clock::boot(), wall_ms: clock::wall_ms() };
         self.core.handle(now, input, &mut effects);
         for effect in effects {
-            self.carry_out(effect).await;
+            self.carry_out(effect);
         }
         self.remember_cluster();
     }
 
-    /// Which cluster this node is in, so that it never joins another by mistake.
     fn remember_cluster(&mut self) {
         let Some(id) = self.core.cluster_id().filter(|id| *id != self.remembered) else { return };
         self.remembered = id.to_owned();
-        let path = self.file.node.state_dir.join("cluster-id");
-        if let Err(error) = std::fs::write(&path, &self.remembered) {
-            tracing::error!("{}: {error}; this node will not know its cluster", path.display());
+        if let Err(why) = identity::remember(&self.file, &self.remembered) {
+            tracing::error!("{why}; this node will not know its cluster after its next start");
         }
     }
 
-    async fn carry_out(&mut self, effect: Effect) {
+    fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Grant(ttl) => self.orders.grant(ttl),
             Effect::KeepAlive => match self.lease {
                 Some(lease) => self.orders.keep_alive(lease),
                 None => tracing::error!("a lease that was never granted cannot be renewed"),
             },
-            Effect::Revoke => {
-                if let Some(lease) = self.lease.take() {
-                    self.orders.revoke(lease).await;
-                }
-                self.over = Some(LEFT);
-            }
+            // Done at the end, when everything is stopped.
+            Effect::Revoke => self.over = Some(LEFT),
             Effect::Commit(id, transaction) => self.orders.commit(id, transaction, self.lease),
             Effect::Run(call, method) => self.methods.run(call, method),
             Effect::Fence(call, node, fencing) => self.methods.fence(call, &node, &fencing),
             Effect::Kill(call) => self.methods.kill(call),
             Effect::AliveUntil(until) => self.tell_guard(Record::AliveUntil(until)),
+            Effect::StopEverything(why) if self.over == Some(LEFT) => tracing::info!("{why}"),
             Effect::StopEverything(why) => {
-                tracing::error!("{why}; this node stops everything it runs");
+                tracing::error!("{why}");
                 self.over = Some(OVER);
             }
             Effect::ResetNode(why) => {
@@ -284,6 +299,9 @@ impl Daemon {
                 self.tell_guard(Record::Reset);
             }
             Effect::Say(group, decision) => self.waiting.say(group, decision),
+            Effect::Answered { asker: Waiting::OURSELVES, request: _, answer } => {
+                self.evacuation_answered(&answer);
+            }
             Effect::Answered { asker, request: _, answer } => self.waiting.answered(asker, answer),
             Effect::Refused(refusal) => self.waiting.refused(refusal),
         }
@@ -322,35 +340,33 @@ impl Daemon {
             }
             Err(error) => tracing::error!("stopping everything broke off: {error}"),
         }
+        self.tell_left(patience).await;
         code
     }
 }
 
-/// What the core is made with.
-fn settings(file: &NodeFile) -> Settings {
-    let read = |path: std::path::PathBuf| {
-        std::fs::read_to_string(path).unwrap_or_default().trim().to_owned()
-    };
-    Settings {
-        node: file.node_name(),
-        lease: file.lease(),
-        reserve: file.reserve(),
-        boot_id: read("/proc/sys/kernel/random/boot_id".into()),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        cluster_id: read(file.node.state_dir.join("cluster-id")),
-        new_cluster_id: random_id(),
-        planted: rgm::planted::Planted::default(),
+/// Where trees are started, and the cgroup they are in, when there is one.
+async fn trees(file: &NodeFile) -> (Trees, Option<PathBuf>) {
+    let trees = Trees::new(Launcher::this_binary());
+    match CgroupParent::open(&cgroup_name(file)) {
+        Ok(parent) => {
+            let path = parent.path().to_owned();
+            let leftovers = Arc::clone(&parent);
+            // The guard has killed who was in them; the empty ones are removed.
+            let _ = tokio::task::spawn_blocking(move || leftovers.clear_leftovers()).await;
+            (trees.with_cgroups(parent), Some(path))
+        }
+        Err(why) => {
+            tracing::info!("no cgroups ({why}); processes are watched by descent");
+            (trees, None)
+        }
     }
 }
 
-/// 128 random bits from the kernel, in hexadecimal.
-fn random_id() -> String {
-    let uuid = std::fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap_or_default();
-    uuid.chars().filter(char::is_ascii_hexdigit).collect()
-}
-
 /// What changed in the mirror, without the prefix; everything the first time.
-fn changes(view: &control::MirrorView, prefix: &str, only_changed: bool) -> Changes {
+fn changes(view: &MirrorView, prefix: &str, only_changed: bool) -> Option<Changes> {
+    // An empty view that was never read is no empty store.
+    view.as_of?;
     let keys: BTreeSet<&String> =
         if only_changed { view.changed.iter().collect() } else { view.entries.keys().collect() };
     let changes = keys.into_iter().map(|key| {
@@ -361,7 +377,7 @@ fn changes(view: &control::MirrorView, prefix: &str, only_changed: bool) -> Chan
         });
         (key.strip_prefix(prefix).unwrap_or(key).to_owned(), raw)
     });
-    Changes { revision: view.revision, changes: changes.collect() }
+    Some(Changes { revision: view.revision, changes: changes.collect() })
 }
 
 /// SIGTERM and SIGINT: leave the cluster in order.

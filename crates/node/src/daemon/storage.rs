@@ -2,10 +2,10 @@
 
 use crate::clock;
 use crate::config::{Engine, NodeFile};
-use control::{ControlStore, Error, Granted, Guard, LeaseId, Op, Txn, TxnOutcome};
+use control::{BoxFuture, ControlStore, Error, Granted, Guard, LeaseId, Op, Txn, TxnOutcome};
 use rgm::node::{Input, StoreFailure, TxnId};
 use rgm::store::Transaction;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -38,6 +38,8 @@ pub(crate) struct StoreOrders {
     store: Arc<dyn ControlStore>,
     prefix: String,
     answers: mpsc::Sender<StoreAnswer>,
+    /// Longest wait for an answer: later it is of no use.
+    patience: Duration,
 }
 
 impl StoreOrders {
@@ -45,15 +47,16 @@ impl StoreOrders {
         store: Arc<dyn ControlStore>,
         prefix: String,
         answers: mpsc::Sender<StoreAnswer>,
+        patience: Duration,
     ) -> Self {
-        Self { store, prefix, answers }
+        Self { store, prefix, answers, patience }
     }
 
     pub(crate) fn grant(&self, ttl: Duration) {
         let this = self.clone();
         tokio::spawn(async move {
             let sent = clock::boot();
-            let result = this.store.grant(ttl).await;
+            let result = this.within(this.store.grant(ttl)).await;
             this.answer(StoreAnswer::Granted { sent, result }).await;
         });
     }
@@ -62,8 +65,9 @@ impl StoreOrders {
         let this = self.clone();
         tokio::spawn(async move {
             let sent = clock::boot();
-            let result = this.store.keep_alive(lease).await;
+            let result = this.within(this.store.keep_alive(lease)).await;
             let result = result
+                .inspect(|_| works())
                 .map(|granted| granted.ttl)
                 .map_err(|error| failure(&error, "renewing the lease"));
             this.answer(StoreAnswer::Input(Input::Renewed { sent, result })).await;
@@ -74,7 +78,7 @@ impl StoreOrders {
         let this = self.clone();
         let txn = this.translate(transaction, lease);
         tokio::spawn(async move {
-            let result = match this.store.txn(txn).await {
+            let result = match this.within(this.store.txn(txn)).await {
                 Ok(TxnOutcome::Committed(revision)) => Ok(Some(revision)),
                 Ok(TxnOutcome::Refused(_)) => Ok(None),
                 Err(error) => Err(failure(&error, "writing")),
@@ -87,6 +91,17 @@ impl StoreOrders {
     pub(crate) async fn revoke(&self, lease: LeaseId) {
         if let Err(error) = self.store.revoke(lease).await {
             tracing::warn!(%error, "the lease could not be given back; it ends by itself");
+        }
+    }
+
+    /// Silence is an error: an order without an answer would be waited for without end.
+    async fn within<T>(&self, call: BoxFuture<'_, Result<T, Error>>) -> Result<T, Error> {
+        match tokio::time::timeout(self.patience, call).await {
+            Ok(result) => result,
+            Err(_) => {
+                let ms = self.patience.as_millis();
+                Err(Error::Unavailable(format!("no answer within {ms} ms")))
+            }
         }
     }
 
@@ -116,10 +131,68 @@ pub(crate) fn failure(error: &Error, doing: &str) -> StoreFailure {
     match error {
         Error::LeaseGone => StoreFailure::LeaseGone,
         error => {
-            tracing::warn!("{doing}: {error}");
+            complaints().complain(doing, &error.to_string());
             StoreFailure::Unavailable
         }
     }
+}
+
+/// The store did what it was asked; ends what was complained of.
+fn works() {
+    complaints().end();
+}
+
+/// Every failed call is the same news; it is said once, then now and then, and once when it is over.
+static COMPLAINTS: Mutex<Complaints> = Mutex::new(Complaints { last: None });
+
+fn complaints() -> MutexGuard<'static, Complaints> {
+    COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How often the same is said again.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(30);
+
+/// What is wrong with the store, as it was said last.
+#[derive(Debug)]
+pub(crate) struct Complaints {
+    /// The sentence, when that began, and when it was said last.
+    last: Option<(String, Duration, Duration)>,
+}
+
+impl Complaints {
+    /// Says it, unless that was just said.
+    pub(crate) fn complain(&mut self, doing: &str, why: &str) {
+        let now = clock::boot();
+        let since = match &self.last {
+            Some((said, _, at)) if said == why && now < *at + COMPLAIN_EVERY => return,
+            Some((_, since, _)) => *since,
+            None => now,
+        };
+        let seconds = (now - since).as_secs();
+        if seconds < 1 {
+            tracing::warn!("{doing}: {why}; it is tried again and again");
+        } else {
+            tracing::warn!("{doing}: {why}; for {seconds} s now, and it is tried again");
+        }
+        self.last = Some((why.to_owned(), since, now));
+    }
+
+    fn end(&mut self) {
+        if let Some((_, since, _)) = self.last.take() {
+            let ms = (clock::boot() - since).as_millis();
+            tracing::info!("the control store answers again, after {ms} ms");
+        }
+    }
+}
+
+/// Says what is wrong while the store cannot be opened.
+pub(crate) fn cannot_open(error: &Error) {
+    complain("opening the control store", &error.to_string());
+}
+
+/// Says what is wrong with the store, not too often.
+pub(crate) fn complain(doing: &str, why: &str) {
+    complaints().complain(doing, why);
 }
 
 /// What keys begin with, seen through the opened store: etcd's client adds the prefix itself.
@@ -142,9 +215,12 @@ async fn etcd(file: &NodeFile) -> Result<control_etcd::EtcdStore, Error> {
     let of = &file.store;
     let tls = match (&of.ca, &of.cert, &of.key) {
         (None, None, None) => None,
-        (Some(ca), Some(cert), Some(key)) => {
-            Some(control_etcd::Tls { ca: ca.clone(), cert: cert.clone(), key: key.clone(), domain: None })
-        }
+        (Some(ca), Some(cert), Some(key)) => Some(control_etcd::Tls {
+            ca: ca.clone(),
+            cert: cert.clone(),
+            key: key.clone(),
+            domain: None,
+        }),
         _ => {
             let why = "store.ca, store.cert and store.key are set together or not at all";
             return Err(Error::Invalid(why.to_owned()));
@@ -170,7 +246,7 @@ async fn etcd(file: &NodeFile) -> Result<control_etcd::EtcdStore, Error> {
         tls,
         login,
         namespace: file.prefix(),
-        call_timeout: Duration::from_millis(of.call_timeout_ms),
+        call_timeout: file.call_timeout(),
         ..control_etcd::EtcdOptions::default()
     })
     .await

@@ -7,7 +7,8 @@ use node_api::Reply;
 use rgm::goal::{Goal, Progress};
 use rgm::node::NodeCore;
 use rgm::{
-    Answer, Cluster, Decision, GroupName, NodeName, Refusal, ResourceName, ResourceState, SchaCode,
+    Answer, Cluster, Decision, GroupName, GroupState, NodeName, Refusal, ResourceName,
+    ResourceState, SchaCode,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -75,6 +76,9 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    /// An asker that is this daemon itself.
+    pub(crate) const OURSELVES: u64 = 0;
+
     /// A client whose operation is given to the core under this handle.
     pub(crate) fn ask(
         &mut self,
@@ -133,7 +137,8 @@ impl Waiting {
         }
         self.followers.retain(|replies| {
             let decided = Reply::Decided { group: group.clone(), decision: decision.clone() };
-            !matches!(replies.try_send(decided), Err(mpsc::error::TrySendError::Closed(_)))
+            // One that does not keep up is let go: it would miss decisions and not know.
+            replies.try_send(decided).is_ok()
         });
     }
 
@@ -156,16 +161,26 @@ impl Waiting {
 
     /// Looks whether anybody's wait is over.
     pub(crate) fn look(&mut self, core: &NodeCore, now: Duration) {
-        self.asked.retain(|_, (client, _)| !client.replies.is_closed());
-        let asked = self.asked.values_mut();
-        for (client, _) in asked {
-            client.tell("waiting for the president to answer".to_owned(), now);
-        }
+        self.asked.retain(|_, (client, _)| is_still_asking(client, now));
         let wall_ms = clock::wall_ms();
         self.awaited.retain_mut(|waits| is_still_awaited(waits, core.cluster(), now, wall_ms));
         let node = &core.settings().node;
         self.restarted.retain_mut(|waits| is_still_restarting(waits, core, node, now));
     }
+}
+
+/// While the president has not answered.
+fn is_still_asking(client: &mut Client, now: Duration) -> bool {
+    if client.replies.is_closed() {
+        return false;
+    }
+    if client.until.is_some_and(|until| now >= until) {
+        let sentence = "not yet: the president has not answered; the request stays, and is carried out when there is one".to_owned();
+        client.end(Reply::Refused(Refusal { code: SchaCode::Timeout, sentence }));
+        return false;
+    }
+    client.tell("waiting for the president to answer".to_owned(), now);
+    true
 }
 
 /// Tells the client how far it is. FALSE: its wait is over.
@@ -213,6 +228,7 @@ fn is_still_restarting(
         let sentence = format!("{} on {node} is {state} after its restart", waits.resource);
         Reply::Refused(Refusal { code: SchaCode::Fail, sentence })
     };
+    let is_group_down = here.is_some_and(|observed| observed.state == GroupState::Offline);
     let end = match resource.map(|r| (r.state, r.starts > waits.starts)) {
         Some((ResourceState::Online | ResourceState::OnlineUnmonitored, true)) => {
             Reply::Done { messages: Vec::new() }
@@ -221,6 +237,8 @@ fn is_still_restarting(
         Some((ResourceState::StartFailed, _)) => failed("Start failed"),
         Some((ResourceState::StopFailed, _)) => failed("Stop failed"),
         Some((ResourceState::Offline, true)) | None => failed("Offline"),
+        // The group has left meanwhile.
+        Some((ResourceState::Offline, false)) if is_group_down => failed("Offline"),
         Some(_) => {
             waits.client.tell(format!("{} is being restarted on {node}", waits.resource), now);
             return true;

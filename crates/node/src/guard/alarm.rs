@@ -2,7 +2,8 @@
 //!
 //! The deadline is a timer on CLOCK_BOOTTIME with an absolute time: after a suspension it is due at once.
 
-use rustix::event::{PollFd, PollFlags, poll};
+use crate::clock;
+use rustix::event::{PollFd, PollFlags, Timespec as Patience, poll};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
@@ -12,29 +13,28 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+/// Longest pause between two calls of what is done meanwhile.
+const MEANWHILE: Duration = Duration::from_millis(200);
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(super) enum Event {
     /// The daemon is dead.
     Died,
-    /// SIGTERM or SIGINT.
-    ToldToEnd,
-    /// A record is there.
-    Record,
-    /// The deadline, or nothing in particular.
-    TimePassed,
+    /// A record, a signal, the deadline, or nothing in particular.
+    Woken,
 }
 
 /// Timer and signals.
 #[derive(Debug)]
-pub(crate) struct Alarm {
+pub(super) struct Alarm {
     timer: OwnedFd,
     signals: UnixStream,
-    told_to_end: bool,
+    told: u32,
 }
 
 impl Alarm {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let (signals, writer) = UnixStream::pair()?;
         signals.set_nonblocking(true)?;
         writer.set_nonblocking(true)?;
@@ -45,16 +45,20 @@ impl Alarm {
             TimerfdClockId::Boottime,
             TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
         )?;
-        Ok(Self { timer, signals, told_to_end: false })
+        Ok(Self { timer, signals, told: 0 })
     }
 
-    /// Whether a signal to end has come.
-    pub(crate) fn is_told_to_end(&self) -> bool {
-        self.told_to_end
+    /// How many signals to end (SIGTERM, SIGINT) have come.
+    pub(super) fn told(&mut self) -> u32 {
+        let mut bytes = [0; 16];
+        while let Ok(count @ 1..) = self.signals.read(&mut bytes) {
+            self.told = self.told.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        }
+        self.told
     }
 
     /// Rings at this time on the boot clock; `None`: never.
-    pub(crate) fn set(&mut self, at: Option<Duration>) -> io::Result<()> {
+    pub(super) fn set(&mut self, at: Option<Duration>) -> io::Result<()> {
         // A time of zero would switch the timer off.
         let at = at.map(|at| at.max(Duration::from_nanos(1))).unwrap_or_default();
         let value = Timespec {
@@ -68,7 +72,7 @@ impl Alarm {
     }
 
     /// Waits. Death before anything else.
-    pub(crate) fn wait(
+    pub(super) fn wait(
         &mut self,
         channel: BorrowedFd<'_>,
         death: BorrowedFd<'_>,
@@ -80,19 +84,40 @@ impl Alarm {
             PollFd::from_borrowed_fd(self.timer.as_fd(), PollFlags::IN),
         ];
         match poll(&mut fds, None) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Ok(Event::Woken),
             Err(error) => return Err(error.into()),
         }
-        let [died, record, signal, _] = fds.map(|fd| !fd.revents().is_empty());
-        if died {
-            return Ok(Event::Died);
+        let [died, ..] = fds.map(|fd| !fd.revents().is_empty());
+        Ok(if died { Event::Died } else { Event::Woken })
+    }
+
+    /// Lets time pass, unless another signal comes, which ends it.
+    pub(super) fn pause(&mut self, time: Duration, meanwhile: &mut dyn FnMut()) {
+        let (until, told) = (clock::boot() + time, self.told());
+        loop {
+            meanwhile();
+            let left = until.saturating_sub(clock::boot());
+            if left.is_zero() || self.told() > told {
+                return;
+            }
+            let mut fds = [PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN)];
+            let patience = Patience::try_from(left.min(MEANWHILE)).ok();
+            // Interrupted is as good as woken.
+            let _ = poll(&mut fds, patience.as_ref());
         }
-        if signal {
-            let mut bytes = [0; 16];
-            let _ = self.signals.read(&mut bytes);
-            self.told_to_end = true;
-            return Ok(Event::ToldToEnd);
-        }
-        Ok(if record { Event::Record } else { Event::TimePassed })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_that_has_passed_wakes_at_once() {
+        let mut alarm = Alarm::new().unwrap();
+        let (one, _other) = UnixStream::pair().unwrap();
+        alarm.set(Some(Duration::ZERO)).unwrap();
+        assert_eq!(alarm.wait(one.as_fd(), one.as_fd()).unwrap(), Event::Woken);
     }
 }

@@ -1,5 +1,5 @@
-//! What the daemon tells the guard: fixed-size records on a pair of sockets that keep their boundaries (SOCK_SEQPACKET). Each is sent back as
-//! it is, so that the daemon sees that its guard lives.
+//! What daemon and guard tell each other: fixed-size records on a pair of sockets that keep their boundaries (SOCK_SEQPACKET). Each of the
+//! daemon's is sent back as it is, so that the daemon sees that its guard lives.
 
 use std::time::Duration;
 
@@ -11,10 +11,12 @@ pub(crate) const RECORD_BYTES: usize = 16;
 pub enum Record {
     /// The store has renewed the lease: this node may act until then (CLOCK_BOOTTIME).
     AliveUntil(Duration),
-    /// This node is not a member and nothing runs: there is nothing to guard but the daemon's life.
-    Outside,
     /// Reset the machine after stopping everything (Failover_mode HARD).
     Reset,
+    /// From the guard: leave the cluster in order, and end.
+    Leave,
+    /// From the guard: stop everything at once, and end.
+    StopNow,
 }
 
 impl Record {
@@ -22,8 +24,9 @@ impl Record {
     pub fn encode(self) -> [u8; RECORD_BYTES] {
         let (kind, value) = match self {
             Self::AliveUntil(until) => (1, u64::try_from(until.as_nanos()).unwrap_or(u64::MAX)),
-            Self::Outside => (2, 0),
             Self::Reset => (3, 0),
+            Self::Leave => (4, 0),
+            Self::StopNow => (5, 0),
         };
         let mut bytes = [0; RECORD_BYTES];
         bytes[0] = kind;
@@ -40,8 +43,9 @@ impl Record {
             ([1, 0, 0, 0, 0, 0, 0, 0], until) => {
                 Some(Self::AliveUntil(Duration::from_nanos(until)))
             }
-            ([2, 0, 0, 0, 0, 0, 0, 0], 0) => Some(Self::Outside),
             ([3, 0, 0, 0, 0, 0, 0, 0], 0) => Some(Self::Reset),
+            ([4, 0, 0, 0, 0, 0, 0, 0], 0) => Some(Self::Leave),
+            ([5, 0, 0, 0, 0, 0, 0, 0], 0) => Some(Self::StopNow),
             _ => None,
         }
     }
@@ -53,9 +57,8 @@ mod tests {
 
     #[test]
     fn what_is_encoded_is_decoded() {
-        for record in
-            [Record::AliveUntil(Duration::from_nanos(123_456_789)), Record::Outside, Record::Reset]
-        {
+        let alive = Record::AliveUntil(Duration::from_nanos(123_456_789));
+        for record in [alive, Record::Reset, Record::Leave, Record::StopNow] {
             assert_eq!(Record::decode(&record.encode()), Some(record));
         }
     }
