@@ -45,8 +45,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "sim",
-        arguments: "--seed N | --seeds A..B",
-        about: "simulate the messaging core with these seeds",
+        arguments: "[cluster] --seed N | --seeds A..B",
+        about: "simulate the messaging core, or clusters of nodes, with these seeds",
         run: test::sim,
     },
     Command {

@@ -134,11 +134,17 @@ impl Drop for SmallFs {
     }
 }
 
-/// `cargo xtask sim --seed N | --seeds A..B`
+/// `cargo xtask sim [cluster] --seed N | --seeds A..B`
 pub(crate) fn sim(args: &[String]) -> Result<()> {
-    // Thousands of seeds want an optimised core.
-    let mut command = cargo(&["run", "--quiet", "--release", "-p", "sim", "--"]);
-    command.args(args);
+    let (mut command, rest) = match args.split_first() {
+        // Optimised in the development profile too, which the tests have built already.
+        Some((name, rest)) if name == "cluster" => {
+            (cargo(&["run", "--quiet", "-p", "cluster-sim", "--"]), rest)
+        }
+        // Thousands of seeds want an optimised core.
+        _ => (cargo(&["run", "--quiet", "--release", "-p", "sim", "--"]), args),
+    };
+    command.args(rest);
     run_step(command)
 }
 

@@ -1,0 +1,163 @@
+//! Coming to rest: "after faults stop the cluster reaches the planner's fixed point, and everything asked is answered", "no endless flapping".
+
+use super::end;
+use crate::chaos::{CALM, REST};
+use crate::configuration::node;
+use crate::methods::self_name;
+use crate::world::{Event, World};
+use rgm::planner::{Situation, plan};
+use rgm::{FailoverMode, GroupName, MethodCall, Operation, ResourceName, ResourceState};
+use rtr::Method;
+use std::time::Duration;
+
+/// Time between two looks.
+const LOOK: Duration = Duration::from_millis(700);
+/// Looks at rest, one after another, that make the end.
+const RESTFUL_LOOKS: u32 = 3;
+/// Changes of where a group should be, after the calm.
+const CALM_MOVES_MAX: u32 = 16;
+/// Failed starts on one node that nothing has excused (the rebalance guard allows two).
+const FAILED_STARTS_MAX: u32 = 3;
+/// A shorter Pingpong_interval lets attempts be forgotten within a seed.
+const LONG_INTERVAL_S: u32 = 600;
+
+pub(crate) fn disturbed(world: &mut World) {
+    world.memory.restful = 0;
+}
+
+pub(crate) fn no_flapping(world: &mut World, group: &GroupName) {
+    let moves = world.memory.calm_moves.get(group).copied().unwrap_or(0);
+    if moves > CALM_MOVES_MAX {
+        world.violate("flapping", format!("{group} moved {moves} times after all was well"));
+    }
+}
+
+/// A start has failed; after too many nobody may try again here without a reason.
+pub(crate) fn no_start_after_too_many_failures(world: &mut World, h: usize, call: &MethodCall) {
+    if world.is_calm || call.method != Method::Start || world.shape.wild_clocks {
+        return;
+    }
+    let config = &world.truth.config;
+    let (Some(resource), Some(group)) =
+        (config.resources.get(&call.resource), config.groups.get(&call.group))
+    else {
+        return;
+    };
+    let moves = matches!(resource.failover_mode, FailoverMode::Soft | FailoverMode::Hard);
+    let counts = moves && group.pingpong_interval_s >= LONG_INTERVAL_S;
+    if !counts || !world.never_starts.contains(&(h, call.resource.clone())) {
+        return;
+    }
+    let key = (call.group.clone(), h);
+    let failed = world.memory.failed_starts.entry(key).or_default();
+    *failed += 1;
+    let failed = *failed;
+    if failed > FAILED_STARTS_MAX {
+        let what = format!(
+            "{} was started {failed} times on {} and failed each time",
+            call.group,
+            self_name(h)
+        );
+        world.violate("flapping", what);
+    }
+}
+
+/// Is it at rest? If it has been for some looks, all must be as it should; if it never is, that is a violation.
+pub(crate) fn look(world: &mut World) {
+    clear_what_could_not_be_stopped(world);
+    match unrest(world) {
+        Some(why) => {
+            world.memory.restful = 0;
+            if world.now > REST {
+                world.violate("rest", format!("{:?} after the calm: {why}", world.now - CALM));
+            }
+            world.note(|| format!("not at rest: {why}"));
+        }
+        None => world.memory.restful += 1,
+    }
+    if world.memory.restful >= RESTFUL_LOOKS {
+        end::all_is_as_it_should(world);
+        world.is_over = true;
+        return;
+    }
+    world.after(LOOK, Event::Look);
+}
+
+/// An operator does that, again and again.
+fn clear_what_could_not_be_stopped(world: &mut World) {
+    let mut failed: Vec<(ResourceName, usize)> = Vec::new();
+    for resource in world.truth.config.resources.keys() {
+        for h in 0..world.hosts.len() {
+            if world.truth.resource_state(resource, &node(h)) == ResourceState::StopFailed {
+                failed.push((resource.clone(), h));
+            }
+        }
+    }
+    let Some((resource, h)) = failed.first().cloned() else { return };
+    if world.asked.values().any(|a| matches!(a.operation, Operation::ClearStopFailed { .. })) {
+        return;
+    }
+    if let Some(page) = world.hosts[h].book.0.get_mut(&resource) {
+        page.up = false;
+        page.started = false;
+        page.monitored = false;
+    }
+    let operation = Operation::ClearStopFailed { resources: vec![resource], nodes: vec![node(h)] };
+    let by = (0..world.hosts.len()).find(|h| world.hosts[*h].incarnation().is_some());
+    if let Some(by) = by {
+        world.ask(by, operation, "root");
+    }
+}
+
+/// What is still under way.
+fn unrest(world: &World) -> Option<String> {
+    for h in 0..world.hosts.len() {
+        if let Some(why) = unrest_of(world, h) {
+            return Some(format!("{}: {why}", self_name(h)));
+        }
+    }
+    if let Some((asker, asked)) = world.asked.first_key_value() {
+        return Some(format!("({asker}) of {:?} is not answered: {:?}", asked.at, asked.operation));
+    }
+    let truth = &world.truth;
+    if let Some(key) = truth.requests.keys().next() {
+        return Some(format!("request {} is open", key.0));
+    }
+    // Answers for lives that are over are deleted when they are old.
+    let is_awaited = |id: &&rgm::RequestId| {
+        let life = id.0.split('-').next().and_then(|n| n.parse().ok());
+        truth.members.values().any(|member| Some(member.incarnation.0) == life)
+    };
+    if let Some(key) = truth.answers.keys().find(is_awaited) {
+        return Some(format!("answer {} lies there", key.0));
+    }
+    if let Some(id) = truth.jobs.keys().next() {
+        return Some(format!("job {id:?} lies there"));
+    }
+    let Some(president) = &truth.president else { return Some("there is no president".to_owned()) };
+    let host = world.hosts.iter().find(|host| host.name == president.node)?;
+    let situation = Situation {
+        now_ms: host.clocks.now(world.now).wall_ms,
+        node: president.node.clone(),
+        incarnation: president.incarnation,
+        planted: world.planted(),
+    };
+    let steps = plan(truth, &situation).steps;
+    let key = steps.iter().flat_map(|step| &step.changes).next()?.key.to_string();
+    Some(format!("the president would write {key}"))
+}
+
+fn unrest_of(world: &World, h: usize) -> Option<String> {
+    let host = &world.hosts[h];
+    let Some(core) = &host.core else { return Some("no daemon runs".to_owned()) };
+    let Some(executor) = core.executor() else { return Some("it is no member".to_owned()) };
+    if host.sight.seen != world.store.revision() {
+        return Some("it has not seen all".to_owned());
+    }
+    if let Some(call) = host.runs.keys().next() {
+        return Some(format!("call {} runs", call.0));
+    }
+    let mut executor = executor.clone();
+    let orders = executor.step(&world.truth, host.clocks.now(world.now).wall_ms);
+    orders.first().map(|order| format!("the executor would order {order:?}"))
+}
