@@ -33,8 +33,23 @@ pub(crate) enum Command {
         serve --print-default-config > steadfast.toml"])]
     Serve(ServeArgs),
     /// Run this machine as a node of a cluster, or (with a verb) look after the nodes
-    #[command(after_help = example!["steadfast node --config /etc/steadfast/node.toml"])]
+    #[command(args_conflicts_with_subcommands = true, after_help = example![
+        "steadfast node --config /etc/steadfast/node.toml",
+        "steadfast node list",
+    ])]
     Node(NodeArgs),
+    /// Register, look at and check resource types
+    #[command(subcommand, after_help = EXIT)]
+    Type(cluster_commands::TypeCommand),
+    /// Create, change, enable and restart resources
+    #[command(subcommand, after_help = EXIT)]
+    Resource(cluster_commands::ResourceCommand),
+    /// Create, change, move and explain resource groups
+    #[command(subcommand, after_help = EXIT)]
+    Group(cluster_commands::GroupCommand),
+    /// Look at the whole cluster, and its settings
+    #[command(subcommand, after_help = EXIT)]
+    Cluster(cluster_commands::ClusterCommand),
     /// Create, remove and list accounts, and set passwords, whether the service runs or not
     #[command(subcommand, after_help = EXIT)]
     Account(AccountCommand),
@@ -136,6 +151,8 @@ pub(crate) struct NodeArgs {
     /// Be the daemon, which the guard starts
     #[arg(long, hide = true)]
     pub(crate) daemon: bool,
+    #[command(subcommand)]
+    pub(crate) verb: Option<cluster_commands::NodeCommand>,
 }
 
 /// `check-config`.

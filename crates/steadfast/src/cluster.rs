@@ -23,7 +23,9 @@ pub(crate) fn run_other_program() -> Option<ExitCode> {
             let (name, rest) = arguments.split_first()?;
             Some(agents::run(name, rest))
         }
-        name if cluster_commands::is_command(name) => Some(cluster_commands::run(name, &texts(arguments))),
+        name if cluster_commands::is_command(name) => {
+            Some(cluster_commands::run(name, &texts(arguments)))
+        }
         _ => None,
     }
 }

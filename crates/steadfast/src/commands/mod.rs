@@ -9,11 +9,12 @@ mod serve;
 mod up;
 
 use crate::Failed;
-use crate::cli::{Cli, Command, ConfigArgs, ServiceArgs};
+use crate::cli::{Cli, Command, ConfigArgs, NodeArgs, ServiceArgs};
 use crate::config::{Config, Layers, load};
 use crate::terminal::remark;
 use anyhow::Result;
 use clap::CommandFactory;
+use cluster_commands::{ClusterCli, run_modern};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,14 +26,24 @@ const UP_FOLDER: &str = "./steadfast-data";
 /// Runs what was typed. Commands of the cluster have exit codes of their own.
 pub(crate) fn run(command: Command) -> Result<ExitCode> {
     match command {
+        Command::Node(NodeArgs { verb: Some(verb), .. }) => Ok(run_modern(ClusterCli::Node(verb))),
         Command::Node(args) => crate::cluster::node(args.config, args.daemon),
+        Command::Type(verb) => Ok(run_modern(ClusterCli::Type(verb))),
+        Command::Resource(verb) => Ok(run_modern(ClusterCli::Resource(verb))),
+        Command::Group(verb) => Ok(run_modern(ClusterCli::Group(verb))),
+        Command::Cluster(verb) => Ok(run_modern(ClusterCli::Cluster(verb))),
         command => run_service_command(command).map(|()| ExitCode::SUCCESS),
     }
 }
 
 fn run_service_command(command: Command) -> Result<()> {
     match command {
-        Command::Node(_) => Ok(()),
+        // The cluster's, which `run` has taken.
+        Command::Node(_)
+        | Command::Type(_)
+        | Command::Resource(_)
+        | Command::Group(_)
+        | Command::Cluster(_) => Ok(()),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Serve(args) if args.print_default_config => {
             Ok(crate::terminal::answer(&crate::config::default_file())?)
