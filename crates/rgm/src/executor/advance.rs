@@ -325,8 +325,10 @@ impl Executor {
         if same {
             return false;
         }
-        let forced =
-            kind == DependencyKind::OfflineRestart && !self.table.teams[other.team].suspended;
+        // Where it goes on running on another node, what depends on it by offline-restart does so too, and waits for nothing.
+        let forced = kind == DependencyKind::OfflineRestart
+            && !self.table.teams[other.team].suspended
+            && !self.others(cluster, n).any(|o| o.stays);
         self.others(cluster, dependent).any(|o| match o.state {
             S::StopFailed => kind.is_strong() && o.stopping,
             state => {

@@ -13,8 +13,8 @@ use crate::names::{GroupName, ResourceName};
 use crate::store::{Change, Guard, Key, Object, Transaction, WriteError};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Changes of one transaction of a node.
-const CHANGES_MAX: usize = 60;
+/// Changes of one transaction of a node: each has a guard, a request has two.
+const CHANGES_MAX: usize = 40;
 /// Bytes kept of what a fence agent wrote.
 const OUTPUT_BYTES_MAX: usize = 16 * 1024;
 /// Fence agents' calls are counted from here, methods from 0.
@@ -150,7 +150,10 @@ impl NodeCore {
                     self.revision_of(key)
                 });
             let error = match made {
-                Ok(transaction) => return Some((self.as_own(changes), transaction)),
+                Ok(mut transaction) => {
+                    transaction.guards.extend(unanswered(&changes));
+                    return Some((self.as_own(changes), transaction));
+                }
                 Err(error) => error,
             };
             let culprit = match &error {
@@ -251,6 +254,15 @@ impl NodeCore {
             }
         }
     }
+}
+
+/// A request is written once: the node may not have seen yet that it was, and that it is answered and gone. Its answer stays until this
+/// node deletes it.
+fn unanswered(changes: &[Change]) -> impl Iterator<Item = Guard> {
+    changes.iter().filter_map(|change| match (&change.key, &change.object) {
+        (Key::Request(id), Some(_)) => Some(Guard::Absent(Key::Answer(id.clone()).to_string())),
+        _ => None,
+    })
 }
 
 /// Whether two reports are equal. Every field is named, so that a new one is not forgotten; `node` is in the key.
