@@ -9,7 +9,7 @@ use crate::failure::{Doing, Outcome, failed};
 use crate::service::{self, Part};
 use crate::subject::Subject;
 use pmf::Wait;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::IpAddr;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
@@ -34,11 +34,15 @@ fn socket_of(address: IpAddr) -> Outcome<SocketAddr> {
 fn holder(address: IpAddr) -> Outcome<Option<String>> {
     let Ok(stream) = UnixStream::connect_addr(&socket_of(address)?) else { return Ok(None) };
     let mut said = String::new();
-    let doing = || format!("asking who holds {address}");
-    stream.set_read_timeout(Some(ANSWER_TIMEOUT)).doing(doing())?;
-    stream.take(IDENTITY_BYTES_MAX).read_to_string(&mut said).doing(doing())?;
-    // One that ended before it could answer holds nothing any more.
-    Ok(Some(said).filter(|said| !said.is_empty()))
+    stream
+        .set_read_timeout(Some(ANSWER_TIMEOUT))
+        .doing(format_args!("asking who holds {address}"))?;
+    match stream.take(IDENTITY_BYTES_MAX).read_to_string(&mut said) {
+        // One that ends before it has answered holds nothing any more.
+        Ok(_) => Ok(Some(said).filter(|said| !said.is_empty())),
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(None),
+        Err(error) => Ok(Some(format!("a process that does not say who it is ({error})"))),
+    }
 }
 
 /// How a resource on a node is called among the holders of one machine.

@@ -2,7 +2,7 @@
 
 use super::hosts;
 use super::methods::claimed;
-use super::place::{Network, Place, place};
+use super::place::{Network, Place, may_configure, place};
 use crate::failure::{Doing, Outcome, wrong};
 use crate::net::netlink::Netlink;
 use crate::subject::Subject;
@@ -19,10 +19,10 @@ pub(crate) fn validate(subject: &Subject) -> Outcome {
     names_nodes(subject)?;
     let mut netlink = Netlink::open().doing("opening a netlink socket")?;
     let network = Network::look(&mut netlink)?;
-    if let Place::Interface(..) = place(subject, &network)? {
+    if may_configure() {
         is_not_the_nodes_own(subject, &network, &addresses)?;
     }
-    Ok(())
+    place(subject, &network).map(drop)
 }
 
 /// MONITOR_CHECK: this node could take the addresses now.
@@ -113,7 +113,8 @@ fn is_not_the_nodes_own(subject: &Subject, network: &Network, addresses: &[IpAdd
     let claimed = claimed(subject, &subject.claims()?)?;
     for address in addresses {
         let is_claimed = claimed.iter().any(|claim| claim.address() == *address);
-        if let Some(link) = network.holder(*address).filter(|_| !is_claimed) {
+        let own = network.holder(*address).filter(|_| !is_claimed && !address.is_loopback());
+        if let Some(link) = own {
             return wrong(format!(
                 "{address} is an address of node {} itself (interface {}): a logical host needs one of its own",
                 subject.node, link.name

@@ -15,13 +15,12 @@ pub(super) fn act(subject: &Subject, action: Action) -> Outcome<Option<Done>> {
             Ok(None)
         }
         Action::Restart(logged) => {
-            // First the restart: the status can wait, the clients cannot.
             let ask = Ask::Restart {
                 resource: subject.name().clone(),
                 group: subject.group().clone(),
                 with_monitor: false,
             };
-            log(subject, &logged);
+            tell(subject, &logged);
             let result = subject.client.order(&ask);
             answer(result.map(drop), Done::Restarted, Done::RestartFailed).map(Some)
         }

@@ -39,6 +39,13 @@ impl Hosts {
             must(&["ip", "-n", name, "address", "add", &v6, "dev", "eth0", "nodad"]);
             must(&["ip", "-n", name, "link", "set", "eth0", "up"]);
         }
+        // The kernel joins its multicast groups only some time after the link is there.
+        for name in [a, b] {
+            until("the interface is ready", || {
+                let shown = hosts.addresses(name);
+                shown.contains("fe80::") && !shown.contains("tentative")
+            });
+        }
         hosts
     }
 

@@ -155,7 +155,8 @@ fn a_killed_service_is_restarted_at_once_and_given_over_when_the_restarts_are_us
 #[test]
 fn partial_failures_add_up_and_a_healthy_probe_restarts_nothing() {
     let daemon = Daemon::start();
-    service(&daemon, &[("Start_command", START), ("Probe_command", PROBE)]);
+    let start = "rm -f $TEST_FOLDER/weight; echo $$ > $TEST_FOLDER/pid; exec sleep 600";
+    service(&daemon, &[("Start_command", start), ("Probe_command", PROBE)]);
     daemon.method(&[], "gds_svc_start", "web").unwrap();
     daemon.method(&[], "gds_monitor_start", "web").unwrap();
     std::fs::write(daemon.path().join("weight"), "50").unwrap();
@@ -238,7 +239,8 @@ fn a_network_service_is_probed_at_all_ports_of_its_logical_hosts() {
     service(&daemon, &properties);
     daemon.method(&[], "gds_validate", "web").unwrap();
     daemon.method(&[], "gds_svc_start", "web").unwrap();
-    assert_eq!(std::fs::read_to_string(daemon.path().join("names")).unwrap(), "127.0.0.1\n");
+    let names = || std::fs::read_to_string(daemon.path().join("names")).unwrap_or_default();
+    until("the command knows its host names", || names() == "127.0.0.1\n");
     drop(listener);
     daemon.method(&[], "gds_monitor_start", "web").unwrap();
     let told = |s: &String| s.contains(&format!("127.0.0.1:{port} takes no connection"));
