@@ -59,8 +59,7 @@ pub fn findings(cluster: &Cluster, status: &StatusView) -> Vec<Finding> {
 fn advice(cluster: &Cluster, found: &mut Vec<Finding>) {
     let mut advise = |sentence: String| found.push(Finding { severity: "advice", sentence });
     let config = &cluster.config;
-    for (name, node) in config.nodes.iter().filter(|(_, n)| n.maintenance) {
-        let _ = node;
+    for (name, _) in config.nodes.iter().filter(|(_, n)| n.maintenance) {
         advise(format!(
             "node {name} is in maintenance: steadfast node maintenance {name} --off ends it"
         ));

@@ -54,12 +54,18 @@ pub(crate) static COMMAND: Command = Command {
     purpose: "start, watch, restart and end programs as process trees",
     description: "pmfadm starts a program under a tag. When the last process of its tree (or of its upper levels, -C) has died it is restarted, as often within a period as the limits allow; then the action program decides. The program gets an empty environment unless -e or -E are given. It runs as the caller; only its owner and root may change it.",
     forms: &[
+        // First, so that -E with -e is called wrong for the -e.
         with(
-            form("create", "c", "a e n t C", "start a command under a new tag"),
+            form(
+                "create",
+                "c E",
+                "a n t C",
+                "start a command under a new tag, with the caller's environment",
+            ),
             Operands::Some("command"),
         ),
         with(
-            form("create", "c E", "a n t C", "the same with the caller's environment"),
+            form("create", "c", "a e n t C", "start a command under a new tag"),
             Operands::Some("command"),
         ),
         form("modify", "m", "n t", "change the limits of a tag"),

@@ -115,7 +115,7 @@ impl Words<'_> {
             if word == "--" {
                 self.rest(None);
             } else if let Some(long) = word.strip_prefix("--") {
-                if long == "help" {
+                if long.split('=').next() == Some("help") {
                     return Ok(true);
                 }
                 self.long(long)?;
@@ -205,7 +205,6 @@ impl Words<'_> {
         } else {
             letter.to_ascii_lowercase()
         };
-        let name = self.command.name;
         let typed = shown(&format!("-{letter}"));
         let near = self.command.option(&other.to_string());
         let long = self.command.options.iter().find(|o| o.name.len() > 1 && o.name == cluster);
@@ -214,7 +213,7 @@ impl Words<'_> {
             (None, Some(near)) => format!("did you mean {} ({})?", near.typed(), near.help),
             (None, None) => format!("its options are {}", self.letters()),
         };
-        UsageError::new(format!("{name} has no option {typed}; {help}"))
+        UsageError::new(format!("there is no option {typed}; {help}"))
     }
 
     fn letters(&self) -> String {
@@ -223,13 +222,12 @@ impl Words<'_> {
     }
 
     fn unknown_long(&self, typed: &str) -> UsageError {
-        let name = self.command.name;
         let known = self.command.options.iter().map(|o| o.name).filter(|n| n.len() > 1);
         let help = match rtr::nearest(typed, known.chain(["help"])) {
             Some(near) => format!("did you mean --{near}?"),
             None => format!("its options are {} --help", self.letters()),
         };
-        UsageError::new(format!("{name} has no option {}; {help}", shown(&format!("--{typed}"))))
+        UsageError::new(format!("there is no option {}; {help}", shown(&format!("--{typed}"))))
     }
 
     fn synopsis_with(&self, name: &str) -> Option<String> {
@@ -264,46 +262,58 @@ fn find_form(
     let Some(near) = nearest_form(command, &names) else {
         return Err(UsageError::new(format!("{} takes no such options", command.name)));
     };
-    let mut asks: Vec<&str> = command.forms.iter().filter_map(|f| f.needs().next()).collect();
-    asks.dedup();
-    let asked: Vec<&str> = names.iter().copied().filter(|n| asks.contains(n)).collect();
-    let missing: Vec<String> = near.needs().filter(|n| !names.contains(n)).map(dashed).collect();
-    let mut wrong: Vec<String> = Vec::new();
-    for name in names.iter().filter(|n| !near.takes(n)) {
-        let typed = dashed(name);
-        if !wrong.contains(&typed) {
-            wrong.push(typed);
+    let sentence = misfit(command, near, &names, operands);
+    Err(UsageError { sentence, synopsis: Some(command.synopsis(near)) })
+}
+
+/// Options, each once, as they are typed.
+fn each_once<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut once: Vec<String> = Vec::new();
+    for typed in names.map(dashed) {
+        if !once.contains(&typed) {
+            once.push(typed);
         }
     }
-    let sentence = if asked.is_empty() {
-        let mut all: Vec<String> = Vec::new();
-        for name in asks {
-            if !all.contains(&dashed(name)) {
-                all.push(dashed(name));
-            }
-        }
+    once
+}
+
+/// Why the options given do not make the form that comes nearest.
+fn misfit(
+    command: &'static Command,
+    near: &'static Form,
+    names: &[&str],
+    operands: &[String],
+) -> String {
+    let asks = each_once(command.forms.iter().filter_map(|f| f.needs().next()));
+    let is_asked = asks.len() == 1 || names.iter().any(|n| asks.contains(&dashed(n)));
+    if !is_asked {
         let left = operands.first().map(|o| format!(" ({} says nothing)", shown(o)));
-        format!(
-            "it is not said what to do: give one of {}{}",
-            all.join(" "),
-            left.unwrap_or_default()
-        )
-    } else {
-        let kept: Vec<String> = near.needs().filter(|n| names.contains(n)).map(dashed).collect();
-        let kept = kept.join(" ");
-        match (wrong.is_empty(), missing.is_empty()) {
-            (true, _) => format!("with {kept} {} is needed too; give it", missing.join(" and ")),
-            (false, true) => {
-                format!("{} cannot be given with {kept}; leave it out", wrong.join(" and "))
-            }
-            (false, false) => format!(
-                "{} cannot be given with {kept}, and {} is needed",
-                wrong.join(" and "),
-                missing.join(" and ")
-            ),
+        let all = asks.join(" ");
+        return format!("it is not said what to do: give one of {all}{}", left.unwrap_or_default());
+    }
+    if let [only] = names {
+        let begun = command.forms.iter().filter(|f| f.needs().next() == Some(*only));
+        let ways: Vec<String> =
+            begun.map(|f| f.needs().skip(1).map(dashed).collect::<Vec<_>>().join(" ")).collect();
+        if ways.len() > 1 {
+            return format!(
+                "{} says what to do, but not with what: give {}",
+                dashed(only),
+                ways.join(", or ")
+            );
         }
-    };
-    Err(UsageError { sentence, synopsis: Some(command.synopsis(near)) })
+    }
+    let missing = each_once(near.needs().filter(|n| !names.contains(n)));
+    let wrong = each_once(names.iter().copied().filter(|n| !near.takes(n)));
+    let kept = each_once(near.needs().filter(|n| names.contains(n))).join(" ");
+    let (missing, wrong, them) =
+        (missing.join(" and "), wrong.join(" and "), if missing.len() > 1 { "them" } else { "it" });
+    match (kept.is_empty(), wrong.is_empty(), missing.is_empty()) {
+        (true, _, _) => format!("{missing} must be given"),
+        (_, true, _) => format!("{kept} needs {missing} too; give {them}"),
+        (_, false, true) => format!("{wrong} cannot be given with {kept}; leave it out"),
+        (_, false, false) => format!("{wrong} cannot be given with {kept}, which needs {missing}"),
+    }
 }
 
 fn check_operands(

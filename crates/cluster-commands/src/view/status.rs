@@ -175,8 +175,15 @@ pub fn build(snapshot: &Snapshot, cluster: &Cluster, only: Option<&NodeName>) ->
     let nodes: Vec<NodeView> =
         cluster.config.nodes.keys().filter(|n| look.shows(n)).map(|n| look.node(n)).collect();
     let groups: Vec<GroupView> = cluster.config.groups.keys().map(|g| look.group(g)).collect();
-    let problems: Vec<String> =
-        cluster.problems.values().map(|p| clean(&format!("{}: {}", p.key, p.sentence))).collect();
+    let problems: Vec<String> = cluster
+        .problems
+        .values()
+        .map(|p| {
+            let is_named = p.sentence.contains(&p.key);
+            let name = if is_named { String::new() } else { format!("{}: ", p.key) };
+            clean(&format!("{name}{}", p.sentence))
+        })
+        .collect();
     let all_members = cluster.config.nodes.keys().all(|n| cluster.is_member(n));
     let healthy = all_members
         && problems.is_empty()

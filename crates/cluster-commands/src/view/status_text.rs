@@ -172,7 +172,11 @@ fn group_rows(group: &GroupView, now_ms: u64, detail: u8) -> Vec<(Vec<String>, V
                 state.push_str(" (suspended)");
             }
             if on.failed_attempts > 0 {
-                let _ = write!(state, " (failed to start there {} times)", on.failed_attempts);
+                let times = match on.failed_attempts {
+                    1 => "once".to_owned(),
+                    n => format!("{n} times"),
+                };
+                let _ = write!(state, " (failed to start there {times})");
             }
             (vec![group.name.to_string(), on.node.to_string(), state], Vec::new())
         })

@@ -37,6 +37,8 @@ pub enum Operation {
     /// `scrgadm -c -t`
     ChangeType {
         type_name: String,
+        // Absent: as it is. `null`: all nodes.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "said")]
         installed_nodes: Option<Option<Vec<NodeName>>>,
         system: Option<bool>,
     },
@@ -112,6 +114,15 @@ pub enum Operation {
     ConfirmDead { node: NodeName },
     /// `steadfast cluster set NAME=VALUE`
     SetCluster { assignments: Vec<Assignment> },
+}
+
+/// A field that is there has been said, even if it is `null`.
+fn said<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 /// `request/ID`
