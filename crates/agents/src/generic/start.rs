@@ -34,11 +34,11 @@ pub(crate) fn start(subject: &Subject) -> Outcome {
         service::create(subject, CreateTag { level, ..tag })?;
     }
     let (tell, deaths) = channel();
-    let watch = DeathWatch::start(subject, move |seen| {
+    let watch = DeathWatch::start(subject, move |_, seen| {
         // Nobody listens when the start is over.
         let _ = tell.send(seen);
     });
-    watch.arm();
+    watch.arm(1);
     match commands::probe(subject)? {
         Probe::None => lives(&deaths, LIVES, &line)?,
         probe => answers(subject, &probe, &deaths, until, &line)?,

@@ -17,15 +17,15 @@ pub(crate) enum Seen {
     Blind(ClientError),
 }
 
-/// One death is told per `arm`.
+/// One death is told per `arm`, with the number it was armed with: a death that was meant, in a restart, is told apart by it.
 #[derive(Debug)]
 pub(crate) struct DeathWatch {
-    arm: Sender<()>,
+    arm: Sender<u64>,
 }
 
 impl DeathWatch {
     /// Watches the service of a resource; `told` is called with what is seen.
-    pub(crate) fn start(subject: &Subject, told: impl Fn(Seen) + Send + 'static) -> Self {
+    pub(crate) fn start(subject: &Subject, told: impl Fn(u64, Seen) + Send + 'static) -> Self {
         let (arm, armed) = channel();
         let (client, tag) = (subject.client.clone(), Part::Service.tag(&subject.call));
         // Ends with the process, or when nobody arms it any more.
@@ -34,19 +34,20 @@ impl DeathWatch {
     }
 
     /// From now on a death is told.
-    pub(crate) fn arm(&self) {
+    pub(crate) fn arm(&self, number: u64) {
         // The thread lives as long as we do.
-        let _ = self.arm.send(());
+        let _ = self.arm.send(number);
     }
 }
 
-fn watch(client: &Client, tag: &str, armed: &Receiver<()>, told: impl Fn(Seen)) {
-    while armed.recv().is_ok() {
+fn watch(client: &Client, tag: &str, armed: &Receiver<u64>, told: impl Fn(u64, Seen)) {
+    while let Ok(number) = armed.recv() {
         let ask = Ask::PmfDeath { tag: tag.to_owned() };
-        told(match client.order(&ask) {
+        let seen = match client.order(&ask) {
             Ok(_) => Seen::Died,
             Err(ClientError::Refused(_)) => Seen::NotThere,
             Err(error) => Seen::Blind(error),
-        });
+        };
+        told(number, seen);
     }
 }

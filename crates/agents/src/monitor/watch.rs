@@ -23,7 +23,8 @@ const LOOK_FOR_TAG: Duration = Duration::from_secs(60);
 
 /// What the loop wakes for.
 enum Event {
-    Service(Seen),
+    /// What the death watch with this number saw.
+    Service(u64, Seen),
     /// The result of the probe with this number.
     Probed(u64, ProbeResult),
 }
@@ -36,6 +37,8 @@ struct Loop<'a> {
     events: Receiver<Event>,
     tell: Sender<Event>,
     deaths: DeathWatch,
+    /// Number of the death watch in force; what earlier ones see was our own doing.
+    armed: u64,
     /// Whether the tag was ever seen: from then on its absence is a death.
     had_tag: bool,
     /// When to look for a tag that was never seen.
@@ -53,12 +56,11 @@ pub(crate) fn watch(subject: &Subject, probe: &Probe) -> Outcome {
     }
     let (tell, events) = channel();
     let of_service = tell.clone();
-    let deaths = DeathWatch::start(subject, move |seen| {
+    let deaths = DeathWatch::start(subject, move |number, seen| {
         // Nobody listens when the loop has ended, and then the process has too.
-        let _ = of_service.send(Event::Service(seen));
+        let _ = of_service.send(Event::Service(number, seen));
     });
-    deaths.arm();
-    let watched = Loop {
+    let mut watched = Loop {
         subject,
         probe,
         monitor: FaultMonitor::new(Duration::ZERO, settings),
@@ -66,12 +68,14 @@ pub(crate) fn watch(subject: &Subject, probe: &Probe) -> Outcome {
         events,
         tell,
         deaths,
+        armed: 0,
         // gds runs its service under PMF always; of other types it is learnt.
         had_tag: !matches!(probe, Probe::Program(_)),
         arm_at: None,
         probing: None,
         probes: 0,
     };
+    watched.arm();
     watched.run()
 }
 
@@ -80,13 +84,26 @@ impl Loop<'_> {
         self.began.elapsed()
     }
 
+    fn arm(&mut self) {
+        self.arm_at = None;
+        self.armed += 1;
+        self.deaths.arm(self.armed);
+    }
+
     fn run(mut self) -> Outcome {
         loop {
             match self.events.recv_timeout(self.wait()) {
-                Ok(Event::Service(seen)) => self.handle_service(seen)?,
+                Ok(Event::Service(number, seen)) if self.armed == number => {
+                    self.handle_service(seen)?;
+                }
+                Ok(Event::Service(_, Seen::Blind(error))) => return Err(Failure::Daemon(error)),
+                // The end of a tree that was stopped in a restart.
+                Ok(Event::Service(..)) => {}
                 Ok(Event::Probed(number, result)) if self.probing == Some(number) => {
                     self.probing = None;
-                    self.handle(result)?;
+                    if self.handle(result)? {
+                        self.rearm();
+                    }
                 }
                 // Of a probe that was overtaken by a death.
                 Ok(Event::Probed(..)) => {}
@@ -108,8 +125,7 @@ impl Loop<'_> {
 
     fn handle_timeout(&mut self) {
         if self.arm_at.is_some_and(|at| at <= Instant::now()) {
-            self.arm_at = None;
-            self.deaths.arm();
+            self.arm();
         }
         match self.monitor.next_probe() {
             Some(at) if at <= self.now() && self.probing.is_none() => self.start_probe(),
@@ -117,7 +133,7 @@ impl Loop<'_> {
             None => {
                 say("a giveover was accepted, but the group is still here; watching starts afresh");
                 self.monitor = FaultMonitor::new(self.now(), self.monitor.settings().clone());
-                self.deaths.arm();
+                self.arm();
             }
         }
     }
@@ -155,20 +171,23 @@ impl Loop<'_> {
     /// After a death that led to nothing that runs, the next look is one probe away: no storm of deaths of what is dead already.
     fn rearm(&mut self) {
         match crate::service::runs(self.subject, crate::service::Part::Service) {
-            Ok(true) => self.deaths.arm(),
+            Ok(true) => self.arm(),
+            _ if !self.had_tag => {}
             _ => self.arm_at = Some(Instant::now() + self.monitor.settings().probe_interval),
         }
     }
 
-    /// Does what the arithmetic says, until it has nothing more to say.
-    fn handle(&mut self, result: ProbeResult) -> Outcome {
+    /// Does what the arithmetic says, until it has nothing more to say. TRUE: the service was stopped, and perhaps started again.
+    fn handle(&mut self, result: ProbeResult) -> Outcome<bool> {
         let now = self.now();
         let mut action = self.monitor.handle(now, result);
+        let mut is_restarted = false;
         while action != Action::None {
-            let Some(done) = act(self.subject, action)? else { return Ok(()) };
+            is_restarted |= matches!(action, Action::Restart(_));
+            let Some(done) = act(self.subject, action)? else { break };
             let now = self.now();
             action = self.monitor.tell(now, done);
         }
-        Ok(())
+        Ok(is_restarted)
     }
 }
