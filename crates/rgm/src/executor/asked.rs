@@ -116,7 +116,7 @@ impl Executor {
             return Ok(());
         };
         let done = unit.here.seen.restarts_ms.iter();
-        let done = done.filter(|&&at| at.saturating_add(window) > now_ms).count();
+        let done = done.filter(|&&at| at.abs_diff(now_ms) < window).count();
         if i64::try_from(done).unwrap_or(i64::MAX) < count {
             return Ok(());
         }
@@ -219,7 +219,8 @@ impl Executor {
 }
 
 fn note_time(times: &mut Vec<u64>, now_ms: u64, window: u64) {
-    times.retain(|at| at.saturating_add(window) > now_ms);
+    // Either way: a time far ahead is that of a clock which was set back since.
+    times.retain(|at| at.abs_diff(now_ms) < window);
     if times.len() >= RESTARTS_MAX {
         times.remove(0);
     }

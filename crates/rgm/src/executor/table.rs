@@ -132,6 +132,11 @@ impl Unit {
         self.state() != ResourceState::Offline || self.runs_lifecycle()
     }
 
+    /// Its key cannot be understood and nothing of it runs: it is spoken of, and what depends on it has lost it.
+    fn is_only_named(&self) -> bool {
+        !self.known && !self.is_busy() && self.here.call.is_none()
+    }
+
     /// Whether a method runs that is not INIT or BOOT.
     pub(super) fn runs_lifecycle(&self) -> bool {
         self.here.call.is_some()
@@ -210,8 +215,11 @@ impl Table {
         }
         for old in 0..self.units.len() {
             let unit = &self.units[old];
-            if !new.by_name.contains_key(&unit.name) && (unit.is_busy() || unit.here.call.is_some())
-            {
+            // What cannot be understood is still spoken of, so that the president knows which group it holds up.
+            let speaks = unit.is_busy()
+                || unit.here.call.is_some()
+                || cluster.is_problem(&Key::Resource(unit.name.clone()));
+            if speaks && !new.by_name.contains_key(&unit.name) {
                 new.carry_unit(&mut self, cluster, old, me);
             }
         }
@@ -323,7 +331,7 @@ impl Table {
                 edges.map(|e| (old.units[e.to].name.clone(), e.kind)).collect()
             };
             for (on, kind) in named {
-                match self.find(&on) {
+                match self.find(&on).filter(|to| !self.units[*to].is_only_named()) {
                     Some(to) => {
                         self.units[n].depends.push(Edge { to, kind });
                         self.units[to].dependents.push(Edge { to: n, kind });

@@ -32,6 +32,9 @@ pub(super) struct Presidency {
     own_term: Option<i64>,
     /// Steps of the plan that are not written yet.
     pub(super) steps: VecDeque<Step>,
+    /// A step of that plan is written. The rest is written before anything is planned anew: what a request asks for was decided
+    /// from the cluster as it was before the first step (an unmanaged group owes no FINI any more).
+    is_begun: bool,
     /// Something changed since the last plan.
     plan_due: bool,
     /// Look again then: wall clock, and the boot clock's time for it.
@@ -61,6 +64,7 @@ impl Presidency {
     pub(super) fn step_done(&mut self, revision: i64) {
         self.written = revision;
         self.uncertain = None;
+        self.is_begun = true;
     }
 
     pub(super) fn step_failed(&mut self, uncertain: Option<Uncertain>) {
@@ -149,10 +153,12 @@ impl NodeCore {
         }
         let Some(incarnation) = self.incarnation().filter(|_| self.is_president()) else { return };
         let is_behind = self.line.has_step() || self.view.revision < self.presidency.written;
-        if !self.presidency.plan_due || is_behind {
+        let goes_on = self.presidency.is_begun && !self.presidency.steps.is_empty();
+        if !self.presidency.plan_due || is_behind || goes_on {
             return;
         }
         self.presidency.plan_due = false;
+        self.presidency.is_begun = false;
         if let Some(step) = self.forming(now) {
             self.presidency.steps = VecDeque::from([step]);
             return;

@@ -318,7 +318,8 @@ fn unfit(
     let interval_ms = u64::from(group.pingpong_interval_s) * 1000;
     let history = cluster.history.get(group_name);
     let left = history.into_iter().flat_map(|h| &h.giveovers).find(|g| {
-        g.resource == *name && g.node == *node && g.at_ms.saturating_add(interval_ms) > draft.now_ms
+        // Either way: a time far ahead is that of a clock which was set back since.
+        g.resource == *name && g.node == *node && g.at_ms.abs_diff(draft.now_ms) < interval_ms
     });
     left.map(|g| {
         let ago_s = draft.now_ms.saturating_sub(g.at_ms) / 1000;

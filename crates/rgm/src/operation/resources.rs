@@ -186,6 +186,7 @@ pub(crate) fn change(
     if setting.enabled {
         storage::is_fenced(&draft.new.config, &group_name)?;
     }
+    storage::is_not_forgotten(draft.cluster, &draft.new.config, &group_name)?;
     draft.validate_change(name, &changed);
     draft.wait_applied(name);
     Ok(())
@@ -228,6 +229,7 @@ pub(crate) fn remove(draft: &mut Draft<'_>, name: &ResourceName) -> Result<(), R
         return Err(is_wanted(name, property, using));
     }
     draft.new.config.resources.remove(name);
+    storage::is_not_forgotten(draft.cluster, &draft.new.config, &old.group)?;
     let managed = config.groups.get(&old.group).is_some_and(|g| g.managed);
     if managed && config.has_method(old, Method::Fini) {
         draft.owe_fini(name, &config.init_nodes(old));

@@ -2,12 +2,30 @@
 //! otherwise for the whole cluster.
 
 use super::refusal::{list, refusals};
-use crate::model::{Configuration, Refusal};
+use crate::model::{Cluster, Configuration, Holder, Refusal};
 use crate::names::GroupName;
 
 refusals! {
     no_fencing(group, writers, without): Checks =
         "resource group {group} has storage that {writers} could write at the same time, and {without} cannot be fenced when lost: give each a fence agent with steadfast node fencing NODE, or allow it at your own risk with steadfast cluster set unfenced_storage_allowed=TRUE";
+    still_written(group, node): State =
+        "the storage of resource group {group} may still be written by {node}, which was lost and is not fenced: wait until it is fenced or a member again, or, if you know that it is dead, steadfast node confirm-dead {node}";
+}
+
+/// Refused when a change would make a group forget that a lost node has storage of it: nothing would be fenced any more, and what is
+/// configured next could be mounted twice.
+pub(crate) fn is_not_forgotten(
+    cluster: &Cluster,
+    new: &Configuration,
+    group: &GroupName,
+) -> Result<(), Refusal> {
+    let forgets = cluster.config.has_shared_storage(group) && !new.has_shared_storage(group);
+    if !forgets || cluster.config.cluster.unfenced_storage_allowed {
+        return Ok(());
+    }
+    let is_lost = |h: &&Holder| !cluster.members.contains_key(&h.node);
+    let lost = cluster.intents.get(group).and_then(|i| i.holders.iter().find(is_lost));
+    lost.map_or(Ok(()), |holder| Err(still_written(group, &holder.node)))
 }
 
 /// Refused when a lost node of the group could still write what another one has taken over.

@@ -195,6 +195,7 @@ fn next(board: &Board<'_>, sheet: &Sheet<'_>) -> String {
     match obstacle(board, sheet, node) {
         Some(Obstacle::Beside(other)) => format!("start on {node} once {other} has left it"),
         Some(Obstacle::Without(other)) => format!("start on {node} once {other} may run there"),
+        Some(Obstacle::Runs(other)) => format!("stop on {other}, then start on {node}"),
         Some(Obstacle::Holds | Obstacle::Full) => {
             let leaving = intent
                 .holders

@@ -84,7 +84,8 @@ fn take(board: &mut Board<'_>, at: usize, node: &NodeName, failure: &StartFailur
     }
 }
 
-/// Attempts are forgotten once the group is online as it should be.
+/// Attempts are forgotten once the group is online as it should be. A faulted one is: no start of it is under way or will be tried elsewhere, and what
+/// was quiesced must still find a node when this one dies.
 fn clear(board: &mut Board<'_>, at: usize) {
     let sheet = &board.sheets[at];
     if sheet.history.attempts.is_empty()
@@ -96,7 +97,7 @@ fn clear(board: &mut Board<'_>, at: usize) {
     let is_online = |node: &NodeName| {
         sheet.holder(node).filter(|h| h.withdrawn.is_none()).is_some_and(|holder| {
             board.life(holder) == Life::Member
-                && board.observed(holder, sheet.name).is_some_and(|o| o.state == GroupState::Online)
+                && board.observed(holder, sheet.name).is_some_and(|o| o.state.is_online())
         })
     };
     if sheet.intent.target.iter().all(is_online) {

@@ -28,13 +28,20 @@ pub(super) fn results(board: &mut Board<'_>) {
         }
         match &fence.state {
             FenceState::Done => {}
-            FenceState::Failed { again_ms, .. } if board.situation.now_ms < *again_ms => {
+            FenceState::Failed { again_ms, .. }
+                if is_pausing(board.situation.now_ms, *again_ms) =>
+            {
                 board.wake(*again_ms);
             }
             FenceState::Failed { .. } => start(board, node, fence.clone()),
             FenceState::Pending => look_at_job(board, node, fence),
         }
     }
+}
+
+/// A time further away than the longest pause is that of a clock which was set back since, or of another president's.
+fn is_pausing(now_ms: u64, again_ms: u64) -> bool {
+    now_ms < again_ms && again_ms - now_ms <= PAUSE_MAX_MS
 }
 
 fn look_at_job(board: &mut Board<'_>, node: &NodeName, fence: &Fence) {

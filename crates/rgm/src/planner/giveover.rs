@@ -97,10 +97,10 @@ fn stands_against(
     let sheet = board.sheet(group)?;
     let interval_s = sheet.group.map_or(0, |g| u64::from(g.pingpong_interval_s));
     let now_ms = board.situation.now_ms;
-    let left =
-        sheet.history.giveovers.iter().find(|g| {
-            g.resource == *resource && g.node == *to && now_ms < g.at_ms + interval_s * 1000
-        });
+    let left = sheet.history.giveovers.iter().find(|g| {
+        // Either way: a time far ahead is that of a clock which was set back since.
+        g.resource == *resource && g.node == *to && now_ms.abs_diff(g.at_ms) < interval_s * 1000
+    });
     if let Some(left) = left {
         let ago_s = now_ms.saturating_sub(left.at_ms) / 1000;
         return Some(format!(

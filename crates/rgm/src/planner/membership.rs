@@ -40,7 +40,9 @@ fn form(board: &mut Board<'_>) {
     let Some(first_ms) = cluster.members.values().map(|m| m.joined_ms).min() else { return };
     let until_ms = first_ms + u64::from(board.config.cluster.new_cluster_wait_s) * 1000;
     let was_ordered = board.sheets.iter().any(|s| s.ordered);
-    if !all_here && !was_ordered && board.situation.now_ms < until_ms {
+    // This node is a member too; that all joined later than now means that its clock was set back, and nobody knows by how much.
+    let is_early = (first_ms..until_ms).contains(&board.situation.now_ms);
+    if !all_here && !was_ordered && is_early {
         board.waits_for_nodes = true;
         for sheet in &mut board.sheets {
             sheet.left_alone = true;
@@ -68,6 +70,7 @@ fn form(board: &mut Board<'_>) {
         let intent = sheet.intent();
         intent.target.clear();
         intent.restart.clear();
+        intent.avoid.clear();
         intent.chosen = None;
         if !stays {
             intent.rest = (!group.auto_start_on_new_cluster).then_some(Rest::NotAutoStarted);
@@ -89,6 +92,10 @@ fn join(board: &mut Board<'_>, at: usize) {
     let sheet = &mut board.sheets[at];
     sheet.touched = true;
     sheet.forget_attempts(Some(&joined));
+    if sheet.intent.avoid.iter().any(|(n, _)| joined.contains(n)) {
+        // Whoever was evacuated has left since, and is back.
+        sheet.intent().avoid.retain(|(n, _)| !joined.contains(n));
+    }
     if sheet.intent.chosen.is_some() && !sheet.ordered {
         sheet.intent().chosen = None;
     }

@@ -126,7 +126,7 @@ fn record_giveover(
     let Some(sheet) = board.sheet_mut(group) else { return };
     let kept_ms = sheet.group.map_or(0, |g| u64::from(g.pingpong_interval_s) * 1000);
     let giveovers = &mut sheet.history.to_mut().giveovers;
-    giveovers.retain(|g| at_ms < g.at_ms + kept_ms);
+    giveovers.retain(|g| at_ms.abs_diff(g.at_ms) < kept_ms);
     giveovers.retain(|g| !(g.resource == *resource && g.node == *node));
     giveovers.push(Giveover { resource: resource.clone(), node: node.clone(), at_ms });
 }
@@ -135,9 +135,14 @@ fn record_giveover(
 /// are forgotten.
 fn quiesce<'a>(board: &mut Board<'a>, group: &GroupName, by: &'a str) {
     let at_ms = board.situation.now_ms;
+    let is_up = board.sheet(group).is_some_and(|sheet| {
+        let is_online = |h: &Holder| board.observed(h, group).is_some_and(|o| o.state.is_online());
+        sheet.intent.target.iter().all(|n| sheet.holder(n).is_some_and(is_online))
+    });
     let Some(sheet) = ordered(board, group, by) else { return };
     let Some(nodes) = sheet.group.map(|g| &g.nodelist) else { return };
-    if sheet.intent.target.is_empty() {
+    // Nothing is being started: what stands against a later failover would stay for ever.
+    if is_up || sheet.intent.target.is_empty() {
         return;
     }
     for node in nodes {

@@ -80,6 +80,8 @@ pub(super) enum Obstacle<'b> {
     Beside(&'b GroupName),
     /// The group with which it must be may not run there yet.
     Without(&'b GroupName),
+    /// This member says that the group is not offline there, and holds nothing: its intent was deleted by hand, and it still stops.
+    Runs(&'b NodeName),
 }
 
 pub(super) fn obstacle<'b>(
@@ -93,12 +95,24 @@ pub(super) fn obstacle<'b>(
     if holders_counted(board, sheet) >= sheet.maximum() {
         return Some(Obstacle::Full);
     }
+    if let Some(other) = runs(board, sheet) {
+        return Some(Obstacle::Runs(other));
+    }
     if !board.situation.planted.is(PlantedFault::StrongNegativePermitted)
         && let Some(other) = beside(board, sheet, node)
     {
         return Some(Obstacle::Beside(other));
     }
     without(board, sheet, node).map(Obstacle::Without)
+}
+
+/// A member where something of the group runs although it is no holder.
+fn runs<'b>(board: &'b Board<'_>, sheet: &Sheet<'_>) -> Option<&'b NodeName> {
+    let cluster = board.cluster;
+    cluster.observed.keys().find(|node| {
+        sheet.holder(node).is_none()
+            && cluster.observed_on(node, sheet.name).is_some_and(|o| !o.state.is_offline())
+    })
 }
 
 fn holders_counted(board: &Board<'_>, sheet: &Sheet<'_>) -> usize {

@@ -171,6 +171,8 @@ pub(super) struct World {
     pub(super) nodes: Vec<Node>,
     /// Transactions on their way: when they arrive.
     pub(super) late: Vec<(Duration, Option<u64>, Transaction)>,
+    /// What a transaction has changed is seen before its answer comes.
+    pub(super) watch_is_first: bool,
 }
 
 impl World {
@@ -299,6 +301,7 @@ impl World {
         node.seen = Some(store.revision);
         let input = Input::StoreChanged { revision: store.revision, changes, complete };
         node.inbox.push_back((now + DELAY, input));
+        node.inbox.make_contiguous().sort_by_key(|(due, _)| *due);
     }
 
     fn execute(&mut self, index: usize, effect: Effect) {
@@ -366,6 +369,7 @@ impl World {
         node.lease = lease;
         let delay = match link {
             Link::Slow => TIMEOUT * 5,
+            _ if heard && is_commit && self.watch_is_first => DELAY * 2,
             _ if heard => DELAY,
             _ => TIMEOUT,
         };

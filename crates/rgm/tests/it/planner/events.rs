@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! > n1 n2 join                 > n1 dies                  > n1 restarts          > 60 s pass       > nodes settle     > n1 n2 settle
+//! > the clock goes back 60 s
 //! > n1 cannot start web: why   > n1 can start web         > n1 cannot stop web   > n1 is idle      > n1 acts again
 //! > n1 refuses checks of r: w  > n1 passes checks of r    > fencing fails: why   > fencing works
 //! > n1 failed to start web under generation 1
-//! > n1 reports web ONLINE      > damaged group/web        > repaired             > root: scswitch … > root: change web Failback=TRUE …
+//! > n1 reports web ONLINE       > deleted intent web  > damaged group/web        > repaired             > root: scswitch … > root: change web Failback=TRUE …
 //! ```
 
 use super::world::{Happened, World};
@@ -21,11 +22,15 @@ pub(super) fn event(world: &mut World, line: &str, happened: &mut Happened, kept
     match words.as_slice() {
         ["root"] => ask(world, operation(tail)),
         ["damaged", key] => damage(world, key, kept),
+        ["deleted", "intent", group] => drop(world.cluster.intents.remove(*group)),
         ["repaired"] => kept.drain(..).for_each(|k| k.put_back(world)),
         ["fencing", "fails"] => world.fence_fails = Some(tail.to_owned()),
         ["fencing", "works"] => world.fence_fails = None,
         [seconds, "s", "pass"] => {
             world.now_ms += seconds.parse::<u64>().expect("seconds") * 1000;
+        }
+        ["the", "clock", "goes", "back", seconds, "s"] => {
+            world.now_ms -= seconds.parse::<u64>().expect("seconds") * 1000;
         }
         [nodes @ .., "settle"] => {
             settle(world, nodes, happened);
