@@ -32,7 +32,6 @@ struct Inner {
     memory: Mutex<Memory>,
     refuses_giveover: bool,
     pmf: Pmf,
-    log: Arc<Mutex<Vec<String>>>,
     folder: PathBuf,
 }
 
@@ -55,11 +54,8 @@ impl Daemon {
     fn new(refuses_giveover: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let log: Arc<Mutex<Vec<String>>> = Arc::default();
-        let sink = Arc::clone(&log);
         let launcher = Launcher { program: PROGRAM.into(), args: vec!["pmf-launch".into()] };
-        let trees = Trees::new(launcher)
-            .with_log(Arc::new(move |line| sink.lock().unwrap().push(line.text.to_owned())));
+        let trees = Trees::new(launcher).with_log(Arc::new(|line| eprintln!("{}", line.text)));
         let mut config = Configuration::default();
         config.nodes.insert(NODE.into(), node(1));
         config.nodes.insert("n2".into(), node(2));
@@ -70,7 +66,6 @@ impl Daemon {
             memory: Mutex::default(),
             refuses_giveover,
             pmf: Pmf::new(trees),
-            log,
             folder: folder.path().to_owned(),
         });
         let listener = {
@@ -170,11 +165,6 @@ impl Daemon {
 
     pub(crate) fn giveovers(&self) -> u32 {
         self.inner.memory.lock().unwrap().giveovers
-    }
-
-    /// What the trees wrote.
-    pub(crate) fn log(&self) -> Vec<String> {
-        self.inner.log.lock().unwrap().clone()
     }
 
     /// Living processes of a tag, the first one first.
