@@ -104,6 +104,7 @@ impl World {
             }
             Trouble::Thaw(h) => self.thaw(h),
             Trouble::Cut(h, cut, time) => {
+                self.mend(h);
                 let link = &mut self.hosts[h].link;
                 link.cut = cut;
                 link.serial += 1;

@@ -280,6 +280,7 @@ impl World {
             crate::judge::store::before_change(self, &key, raw.as_ref());
             self.truth.apply(&key, raw);
         }
+        crate::judge::store::after_changes(self);
         self.note(|| {
             let keys: Vec<String> = changes.iter().map(shown).collect();
             format!("store at {revision}: {}", keys.join(" "))

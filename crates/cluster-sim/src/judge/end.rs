@@ -3,7 +3,9 @@
 
 use crate::methods::self_name;
 use crate::world::World;
-use rgm::{DependencyKind, Group, GroupName, GroupState, ResourceName};
+use rgm::{
+    AffinityKind, Cluster, DependencyKind, Group, GroupName, GroupState, NodeName, ResourceName,
+};
 use std::time::Duration;
 
 /// A dependency counts for what starts that long after it was configured.
@@ -129,6 +131,17 @@ fn what_should_be_online_is(world: &World) -> Result<(), String> {
     Ok(())
 }
 
+/// A suspended group that must not be with this one has the node.
+fn is_beside_an_immovable(truth: &Cluster, name: &GroupName, node: &NodeName) -> bool {
+    truth.config.groups.iter().any(|(other, group)| {
+        let negative =
+            |a: &rgm::Affinity| a.kind == AffinityKind::StrongNegative && a.target == *name;
+        group.suspended
+            && group.affinities.iter().any(negative)
+            && truth.intents.get(other).is_some_and(|i| i.holders.iter().any(|h| h.node == *node))
+    })
+}
+
 fn judge_group(world: &World, name: &GroupName, group: &Group) -> Result<(), String> {
     let truth = &world.truth;
     let Some(intent) = truth.intents.get(name) else {
@@ -148,10 +161,11 @@ fn judge_group(world: &World, name: &GroupName, group: &Group) -> Result<(), Str
             return Err(format!("{name} is permitted on {node}, and {state:?} there"));
         }
     }
-    let can = |node: &&rgm::NodeName| {
+    let can = |node: &&NodeName| {
         truth.is_member(node)
             && truth.config.nodes.get(*node).is_some_and(|n| !n.maintenance)
             && !intent.avoid.iter().any(|(avoided, _)| avoided == *node)
+            && !is_beside_an_immovable(truth, name, node)
     };
     let candidates = group.nodelist.iter().filter(can).count();
     let wanted = (group.desired_primaries.min(group.maximum_primaries) as usize).min(candidates);

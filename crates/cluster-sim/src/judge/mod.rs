@@ -51,6 +51,8 @@ pub(crate) struct Memory {
     left_alone: BTreeSet<GroupName>,
     /// When a resource's configuration was last written.
     configured_at: BTreeMap<ResourceName, Duration>,
+    /// Permits given by what is being taken in.
+    given: Vec<(GroupName, rgm::NodeName)>,
     /// Looks at a cluster at rest, in a row.
     restful: u32,
 }

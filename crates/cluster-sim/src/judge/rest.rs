@@ -6,7 +6,10 @@ use crate::configuration::node;
 use crate::methods::self_name;
 use crate::world::{Event, World};
 use rgm::planner::{Situation, plan};
-use rgm::{FailoverMode, GroupName, MethodCall, Operation, ResourceName, ResourceState};
+use rgm::{
+    FailoverMode, GroupName, GroupState, JobKind, MethodCall, Operation, ResourceName,
+    ResourceState,
+};
 use rtr::Method;
 use std::time::Duration;
 
@@ -16,8 +19,8 @@ const LOOK: Duration = Duration::from_millis(700);
 const RESTFUL_LOOKS: u32 = 3;
 /// Changes of where a group should be, after the calm.
 const CALM_MOVES_MAX: u32 = 16;
-/// Failed starts on one node that nothing has excused (the rebalance guard allows two).
-const FAILED_STARTS_MAX: u32 = 3;
+/// Failed starts on one node that nothing has excused (the rebalance guard allows two; restarts in place are not attempts).
+const FAILED_STARTS_MAX: u32 = 5;
 /// A shorter Pingpong_interval lets attempts be forgotten within a seed.
 const LONG_INTERVAL_S: u32 = 600;
 
@@ -131,7 +134,17 @@ fn unrest(world: &World) -> Option<String> {
     if let Some(key) = truth.answers.keys().find(is_awaited) {
         return Some(format!("answer {} lies there", key.0));
     }
-    if let Some(id) = truth.jobs.keys().next() {
+    // A restart in place waits as long as what its resource depends on in another group is down.
+    let waits = |kind: &JobKind| match kind {
+        JobKind::Restart(resource) => truth.config.resources.get(resource).is_some_and(|r| {
+            truth
+                .members
+                .keys()
+                .any(|n| truth.group_state(&r.group, n) == GroupState::PendingOnlineBlocked)
+        }),
+        _ => false,
+    };
+    if let Some((id, _)) = truth.jobs.iter().find(|(_, job)| !waits(&job.kind)) {
         return Some(format!("job {id:?} lies there"));
     }
     let Some(president) = &truth.president else { return Some("there is no president".to_owned()) };

@@ -50,15 +50,20 @@ fn judge_intent(world: &mut World, group: &GroupName, next: &Intent) {
     };
     let given: Vec<rgm::NodeName> =
         next.holders.iter().filter(new).map(|h| h.node.clone()).collect();
-    for node in &given {
-        never_beside(world, group, node);
-    }
+    world.memory.given.extend(given.into_iter().map(|node| (group.clone(), node)));
     if next.target != before.target {
         world.memory.moves += 1;
         if world.is_calm {
             *world.memory.calm_moves.entry(group.clone()).or_default() += 1;
         }
         super::rest::no_flapping(world, group);
+    }
+}
+
+/// The truth shows all that was written.
+pub(crate) fn after_changes(world: &mut World) {
+    for (group, node) in std::mem::take(&mut world.memory.given) {
+        never_beside(world, &group, &node);
     }
 }
 

@@ -278,9 +278,11 @@ impl Executor {
             return is_coming(other.state())
                 || self.others(cluster, dependee).any(|o| is_coming(o.state));
         }
-        other.here.wanted
-            && !other.state().is_started()
-            && matches!(other.here.obstacle, Obstacle::Nothing | Obstacle::Soon)
+        // What runs is under way, whatever has come into its way since.
+        matches!(other.state(), S::PrenetStarting | S::Starting)
+            || (other.here.wanted
+                && !other.state().is_started()
+                && matches!(other.here.obstacle, Obstacle::Nothing | Obstacle::Soon))
     }
 
     /// STOP: all monitors of what stops in the group are stopped, and all that depends on it and also stops has stopped.

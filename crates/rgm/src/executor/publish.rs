@@ -130,11 +130,12 @@ impl Executor {
             return;
         }
         let settled = match unit.state() {
-            _ if unit.here.restart.is_some() => false,
+            _ if unit.here.restart.as_ref().is_some_and(|r| r.stopping) => false,
             S::Online | S::StartFailed | S::MonitorFailed => true,
             S::OnlineUnmonitored => !monitored,
-            S::Offline | S::PrenetStarted => match unit.here.obstacle {
-                _ if unit.here.call.is_some() => false,
+            // Stopped: in a restart in place, whose second half may have to wait.
+            S::Offline | S::PrenetStarted | S::Stopped => match unit.here.obstacle {
+                _ if unit.here.call.is_some() || unit.here.left_alone => unit.here.left_alone,
                 Obstacle::Failed => unit.state() == S::Offline,
                 Obstacle::Unit(_) | Obstacle::Team(_) | Obstacle::Lost | Obstacle::Circle => {
                     tally.blocked = tally.blocked.or(Some(n));

@@ -109,7 +109,24 @@ fn find_affinity(
             _ => {}
         }
     }
-    None
+    immovable(board, sheet, node).map(|group| Bar::Beside(group.clone()))
+}
+
+/// A group that must not be with this one, is on the node, and is suspended: it does not give way as others would.
+fn immovable<'b>(
+    board: &'b Board<'_>,
+    sheet: &Sheet<'_>,
+    node: &NodeName,
+) -> Option<&'b GroupName> {
+    if sheet.holder(node).is_some() {
+        return None;
+    }
+    let avoids = |other: &Sheet<'_>| {
+        let mut affinities = other.group.into_iter().flat_map(|g| &g.affinities);
+        affinities.any(|a| a.kind == AffinityKind::StrongNegative && a.target == *sheet.name)
+    };
+    let mut others = board.sheets.iter();
+    others.find(|o| o.is_suspended() && o.holder(node).is_some() && avoids(o)).map(|o| o.name)
 }
 
 /// Nodes that could run the group and are not among `taken`, best first: after a failed start the next in Nodelist, cyclically; otherwise

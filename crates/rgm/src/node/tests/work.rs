@@ -85,6 +85,22 @@ fn a_request_is_written_once_and_its_answer_fetched_and_deleted() {
 }
 
 #[test]
+fn a_request_that_was_answered_before_its_node_looked_again_is_not_written_again() {
+    let mut world = without_plans();
+    world.nodes[0].link = Link::AnswersLost;
+    world.ask(0, 7, remaster());
+    world.run(ms(20));
+    let is_request =
+        |key: &&String| key.starts_with("request/") && world.store.text(key).contains("remaster");
+    let key = world.store.entries.keys().find(is_request).cloned().unwrap();
+    world.store.delete(&key);
+    let answer = Answer { refusal: None, messages: Vec::new(), goals: Vec::new(), at_ms: 1 };
+    world.store.put(&key.replace("request", "answer"), Object::Answer(answer).encode(), None);
+    world.run(ms(700));
+    assert!(!world.store.has(&key));
+}
+
+#[test]
 fn a_request_that_vanishes_without_an_answer_is_refused() {
     let mut world = without_plans();
     world.ask(0, 7, remaster());
