@@ -11,6 +11,7 @@ use std::os::unix::net::UnixDatagram;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -28,7 +29,11 @@ pub fn start(level: &str, syslog: bool) {
     let level: LevelFilter = level.parse().unwrap_or(LevelFilter::INFO);
     let to_people = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| People);
     let to_syslog = syslog.then(Syslog::open).flatten();
-    let registry = tracing_subscriber::registry().with(level).with(to_people).with(to_syslog);
+    // What libraries say of every frame helps nobody who looks for a decision.
+    let quiet = level.min(LevelFilter::INFO);
+    let libraries = ["h2", "rustls", "tokio_rustls"].map(|target| (target, quiet));
+    let filter = Targets::new().with_default(level).with_targets(libraries);
+    let registry = tracing_subscriber::registry().with(filter).with(to_people).with(to_syslog);
     drop(registry.try_init());
 }
 

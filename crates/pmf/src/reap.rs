@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{
-    Pid, PidfdFlags, WaitId, WaitIdOptions, getpid, getsid, pidfd_open, set_child_subreaper, waitid,
+    Pid, PidfdFlags, WaitId, WaitIdOptions, getpid, pidfd_open, set_child_subreaper, waitid,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -145,8 +145,10 @@ pub fn reap_adopted() -> usize {
 /// Our children that we did not start.
 fn adopted() -> Vec<Process> {
     let own_pid = getpid().as_raw_nonzero().get();
-    let own_session = getsid(None).map_or(0, |session| session.as_raw_nonzero().get());
     let mut children = proc::all();
+    // From /proc, not from getsid(2): that is 0 when the leader is outside our PID namespace, which rustix does not take.
+    let own = children.iter().find(|process| process.pid == own_pid);
+    let own_session = own.map_or(0, |process| process.session);
     children.retain(|process| process.parent == own_pid && process.session != own_session);
     // Asked after the look: whoever led a session then was noted before. And briefly: the runtime takes this lock, too.
     let keepers = keepers().clone();

@@ -297,9 +297,15 @@ impl Tree {
         if !self.is_kept() {
             return 0;
         }
-        tokio::task::spawn_blocking(move || proc::signal_descent(keeper, number))
-            .await
-            .unwrap_or_default()
+        let signalled = tokio::task::spawn_blocking(move || {
+            let count = proc::signal_descent(keeper, number);
+            if number == libc::SIGTERM {
+                // A stopped process would not take it before it goes on.
+                proc::signal_descent(keeper, libc::SIGCONT);
+            }
+            count
+        });
+        signalled.await.unwrap_or_default()
     }
 
     /// Orders the keeper to kill everybody, and to go on until nobody is left.
