@@ -13,12 +13,9 @@ use std::time::Duration;
 /// Requests of one node that wait for their answers.
 const OPEN_MAX: usize = 256;
 
-/// How long groups do not come back to a node that leaves, in seconds; a node that joins again meanwhile may have them at once.
-const LEAVE_HOLD_S: u32 = 60;
-
 #[derive(Debug)]
 struct Ask {
-    /// `None`: this daemon itself, to be added to the cluster, or to be rid of its groups.
+    /// `None`: this daemon itself, to be added to the cluster.
     asker: Option<u64>,
     request: Request,
     since: Duration,
@@ -32,8 +29,6 @@ pub(super) struct Asks {
     count: u64,
     /// This node has asked to be added.
     has_asked_in: bool,
-    /// This node has asked to be evacuated.
-    has_asked_out: bool,
 }
 
 impl Asks {
@@ -109,25 +104,9 @@ impl NodeCore {
         self.asks.open.insert(id, Ask { asker: None, request, since: now.boot, is_seen: false });
     }
 
-    /// Asks to be evacuated, once, when this node leaves and something runs here.
-    fn ask_out(&mut self, now: Now) {
-        let node = &self.settings.node;
-        if !self.leaving || self.asks.has_asked_out || self.is_idle() {
-            return;
-        }
-        let Some(incarnation) = self.incarnation() else { return };
-        self.asks.has_asked_out = true;
-        let operation = Operation::Evacuate { nodes: vec![node.clone()], hold_s: LEAVE_HOLD_S };
-        let by = format!("the end of {node}");
-        let request = Request { operation, by, at_ms: now.wall_ms };
-        let id = self.asks.next_id(incarnation);
-        self.asks.open.insert(id, Ask { asker: None, request, since: now.boot, is_seen: false });
-    }
-
     /// Answers whoever can be answered now.
     pub(super) fn answer_asks(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.ask_in(now);
-        self.ask_out(now);
         if self.asks.open.is_empty() {
             return;
         }
@@ -187,32 +166,14 @@ impl NodeCore {
             }
             effects.push(Effect::Answered { asker, request: id.clone(), answer });
         } else if let Some(refusal) = answer.refusal {
-            self.own_ask_refused(now, &ask.request.operation, &refusal, effects);
-        }
-    }
-
-    /// What this daemon asked for itself was refused; what was not even heard is asked again.
-    fn own_ask_refused(
-        &mut self,
-        now: Now,
-        operation: &Operation,
-        refusal: &Refusal,
-        effects: &mut Vec<Effect>,
-    ) {
-        let is_heard = refusal.code != SchaCode::Timeout;
-        let node = &self.settings.node;
-        let sentence = if matches!(operation, Operation::AddNode { .. }) {
-            self.asks.has_asked_in = is_heard;
-            format!(
+            if refusal.code == SchaCode::Timeout {
+                self.asks.has_asked_in = false;
+                return;
+            }
+            let node = &self.settings.node;
+            let sentence = format!(
                 "{node} was not added to the cluster: {refusal}; then run `steadfast node add {node}`"
-            )
-        } else {
-            self.asks.has_asked_out = is_heard;
-            format!(
-                "{node} was not evacuated: {refusal}; it leaves when nothing runs here any more"
-            )
-        };
-        if is_heard {
+            );
             effects.push(self.say(now, sentence));
         }
     }

@@ -140,7 +140,7 @@ pub enum Input {
         /// Who.
         by: String,
     },
-    /// Leave in order: ask to be evacuated, stop being a member once nothing runs here, revoke the lease.
+    /// Leave in order: stop being a member once nothing runs here (after an evacuation), revoke the lease.
     LeaveAsked,
     /// Time has passed.
     TimePassed,

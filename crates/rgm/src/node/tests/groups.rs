@@ -128,17 +128,22 @@ fn a_group_moves_when_its_node_is_cut_off_either_way() {
 }
 
 #[test]
-fn a_node_that_leaves_gives_its_groups_to_others_first() {
+fn a_node_that_leaves_waits_until_its_groups_have_gone() {
     let mut world = online(&["n1", "n2"]);
     world.give(0, Input::LeaveAsked);
-    assert!(world.run_until(ms(1000), |w| w.where_runs("http") == [1]));
-    assert!(world.run_until(ms(1000), |w| w.core(0).is_over()));
-    assert!(!world.store.has("member/n1"));
-    // Alone, it stops what it has.
+    world.run(ms(500));
+    assert_eq!(world.where_runs("http"), [0]);
+    assert!(!world.core(0).is_over());
+    let evacuate = |node: &str| Operation::Evacuate { nodes: vec![node.into()], hold_s: 60 };
+    world.ask(1, 1, evacuate("n1"));
+    assert!(world.run_until(ms(2000), |w| w.core(0).is_over()));
+    assert!(world.run_until(ms(2000), |w| w.where_runs("http") == [1]));
+    // The last one goes too; what held both evacuations does not bar their next lives.
+    world.ask(1, 2, evacuate("n2"));
+    world.run(ms(500));
     world.give(1, Input::LeaveAsked);
     assert!(world.run_until(ms(1000), |w| w.core(1).is_over()));
     assert_eq!(world.where_runs("http"), [0; 0]);
-    // And the hold of that evacuation does not keep a new life from starting it.
     world.add(settings("n1"));
     world.add(settings("n2"));
     assert!(world.run_until(ms(2000), |w| !w.where_runs("http").is_empty()));
