@@ -26,6 +26,9 @@ pub(crate) fn run(_args: &[String]) -> Result<()> {
     let mut copy = program("cp", &["-r", "docs"]);
     copy.arg(&dir);
     run_step(copy)?;
+    let binary = dir.join("steadfast");
+    let manuals = dir.join("man/man1").to_string_lossy().into_owned();
+    run_step(program(&binary.to_string_lossy(), &["man-pages", &manuals]))?;
     let archive = format!("{name}.tar.gz");
     let mut tar = program("tar", &["-czf", &archive, &name]);
     tar.current_dir(&dist);

@@ -74,6 +74,12 @@ pub(crate) enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Write the manual pages of all commands into a folder
+    #[command(after_help = example!["steadfast man-pages /usr/local/share/man/man1"])]
+    ManPages {
+        /// The folder; made when it is not there
+        folder: PathBuf,
+    },
     /// Print the version
     #[command(after_help = EXIT)]
     Version,
@@ -92,6 +98,8 @@ pub(crate) enum Page {
     Configuration,
     /// docs/commands.md
     Commands,
+    /// docs/cluster-commands.md
+    ClusterCommands,
 }
 
 /// Which configuration.

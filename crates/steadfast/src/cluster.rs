@@ -23,6 +23,7 @@ pub(crate) fn run_other_program() -> Option<ExitCode> {
             let (name, rest) = arguments.split_first()?;
             Some(agents::run(name, rest))
         }
+        "monitor" => Some(agents::run("probe_loop", &texts(arguments))),
         name if cluster_commands::is_command(name) => {
             Some(cluster_commands::run(name, &texts(arguments)))
         }

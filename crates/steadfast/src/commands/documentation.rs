@@ -3,15 +3,30 @@
 use crate::cli::{Cli, Page};
 use crate::config;
 use crate::terminal::answer;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Command, CommandFactory};
 use std::fmt::Write;
+use std::path::Path;
+
+/// Families that docs/cluster-commands.md describes.
+const CLUSTER_FAMILIES: [&str; 5] = ["type", "resource", "group", "node", "cluster"];
+
+/// Writes every manual page into a folder.
+pub(crate) fn write_man_pages(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    for (name, text) in cluster_commands::man_pages() {
+        let path = folder.join(name);
+        std::fs::write(&path, text).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
 
 /// Prints a page.
 pub(crate) fn run(page: Page) -> Result<()> {
     let text = match page {
         Page::Configuration => config::markdown(),
         Page::Commands => commands(),
+        Page::ClusterCommands => cluster_commands::markdown(),
     };
     Ok(answer(&text)?)
 }
@@ -21,11 +36,12 @@ fn commands() -> String {
     let mut out = String::from(
         "# Commands\n\n\
          <!-- Written by `steadfast documentation commands` from crates/steadfast/src/cli.rs. Do \
-            not edit. -->\n",
+            not edit. -->\n\nThe cluster's commands have a page of their own: [cluster-commands.md](cluster-commands.md).\n",
     );
     let mut all = Cli::command().term_width(100);
     all.build();
-    for command in all.get_subcommands() {
+    let is_of_service = |name: &str| !CLUSTER_FAMILIES.contains(&name);
+    for command in all.get_subcommands().filter(|c| is_of_service(c.get_name())) {
         describe(&mut out, command);
     }
     out

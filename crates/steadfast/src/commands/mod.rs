@@ -51,12 +51,15 @@ fn run_service_command(command: Command) -> Result<()> {
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "steadfast", &mut text);
-            Ok(crate::terminal::answer(&String::from_utf8(text)?)?)
+            let mut text = String::from_utf8(text)?;
+            text.push_str(&of_sun_commands(shell));
+            Ok(crate::terminal::answer(&text)?)
         }
         Command::Version => {
             Ok(crate::terminal::answer_line(concat!("steadfast ", env!("CARGO_PKG_VERSION")))?)
         }
         Command::Probe(args) => probe::run(&args),
+        Command::ManPages { folder } => documentation::write_man_pages(&folder),
         Command::Documentation { page } => documentation::run(page),
         Command::Up(args) => up::run(&args),
         Command::Serve(args) => serve::run(&args),
@@ -64,6 +67,17 @@ fn run_service_command(command: Command) -> Result<()> {
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
     }
+}
+
+/// Completions of `scrgadm` and the others, for the shells that have them.
+fn of_sun_commands(shell: clap_complete::Shell) -> String {
+    let shell = match shell {
+        clap_complete::Shell::Bash => cluster_commands::Shell::Bash,
+        clap_complete::Shell::Zsh => cluster_commands::Shell::Zsh,
+        clap_complete::Shell::Fish => cluster_commands::Shell::Fish,
+        _ => return String::new(),
+    };
+    cluster_commands::completions(shell)
 }
 
 /// All layers for these arguments: the file they name or the usual one, the environment, the flags.

@@ -78,7 +78,7 @@ fn the_printed_default_file_is_accepted() {
 
 #[test]
 fn the_generated_pages_of_the_documentation_are_the_present_ones() {
-    for page in ["configuration", "commands"] {
+    for page in ["configuration", "commands", "cluster-commands"] {
         let text = Dir::new().run(&format!("documentation {page}")).done();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/{page}.md"));
         if std::env::var_os("STEADFAST_BLESS").is_some() {
