@@ -404,7 +404,7 @@ mod tests {
         check("[node]\nname = \"1n\"", "node.name = 1n: does not begin with a letter");
         check("[nodes]\n", "unknown field `nodes`");
         check("[nodes]\n", "; did you mean node?");
-        check("[lease]\ntime = 2", "; did you mean time_s?");
+        check("[lease]\ntme_s = 2", "; did you mean time_s?");
         check("[failfast]\nreset = \"rebot\"", "; did you mean reboot?");
         check("[lease]\ntime_s = nan", "lease.time_s = NaN");
         check("[log]\nlevel = \"loud\"", "log.level = loud: must be error");
@@ -415,7 +415,7 @@ mod tests {
         check("[store]\nengine = \"etcd\"", "store.endpoints = []");
         check("[store]\nengine = \"consul\"", "unknown variant `consul`");
         check("[failfast]\nreset = \"watchdog\"", "needs the device");
-        check("[node\n", "invalid");
+        check("[node\n", "TOML parse error at line 1");
     }
 
     #[test]

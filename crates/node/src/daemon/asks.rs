@@ -10,11 +10,7 @@ use rgm::executor::Fact;
 use rgm::node::Input;
 use rgm::{GroupName, Operation, Refusal, ResourceName, SchaCode, scha};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
-
-/// How long the store may take to describe itself.
-const DESCRIBE_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Daemon {
     /// Answers one request, or sees to it that it will be answered.
@@ -24,11 +20,10 @@ impl Daemon {
             Ask::Snapshot => {
                 let mut snapshot = self.snapshot();
                 let store = Arc::clone(&self.store);
-                // A store that does not answer must hold up nobody but who asks.
+                let described = self.described.clone();
+                // A store that does not answer must hold up nobody.
                 tokio::spawn(async move {
-                    let described = tokio::time::timeout(DESCRIBE_PATIENCE, store.describe()).await;
-                    snapshot.store = described
-                        .unwrap_or_else(|_| "the control store does not answer".to_owned());
+                    snapshot.store = described.line(store).await;
                     let _ = replies.send(Reply::Snapshot(Box::new(snapshot))).await;
                 });
             }

@@ -53,15 +53,18 @@ pub(super) fn remember(file: &NodeFile, id: &str) -> Result<(), String> {
     write().map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The name of the cgroup (below the daemon's own) under which a node's trees are: its own also when another cluster of the same name, with a
-/// run folder of its own, is on this machine.
+/// The name of the cgroup (below the daemon's own) under which a node's trees are: its own also when another cluster of the same name is on this
+/// machine, with a run folder of its own or, in another namespace, with one of the same path.
 pub(crate) fn cgroup_name(file: &NodeFile) -> String {
-    let folder = fs::canonicalize(&file.node.run_dir).unwrap_or_else(|_| file.node.run_dir.clone());
+    use std::os::unix::fs::MetadataExt;
+    let folder = &file.node.run_dir;
+    let path = fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
+    let inode = fs::metadata(folder).map_or((0, 0), |found| (found.dev(), found.ino()));
+    let place = format!("{} {} {}", path.display(), inode.0, inode.1);
     // FNV-1a: the same in every version of this program.
-    let hash =
-        folder.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+    let hash = place.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
     format!("steadfast-{hash:016x}-{}-{}", file.cluster.name, file.node_name())
 }
 

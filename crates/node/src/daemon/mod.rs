@@ -5,6 +5,7 @@
 
 mod admin;
 mod asks;
+mod described;
 mod identity;
 mod leave;
 mod line;
@@ -21,6 +22,7 @@ use crate::guard::{HOPELESS, LEFT, Record, Traces, Undo, stop_everything};
 use crate::start::make_folder;
 use admin::Asked;
 use control::{ControlStore, LeaseId, Mirror, MirrorView};
+use described::Described;
 use leave::Leaving;
 use line::{GuardLine, LineError};
 use methods::{Methods, Surroundings};
@@ -88,6 +90,7 @@ struct Daemon {
     traces: Traces,
     core: NodeCore,
     store: Arc<dyn ControlStore>,
+    described: Described,
     orders: StoreOrders,
     mirror: Mirror,
     lease: Option<LeaseId>,
@@ -167,6 +170,7 @@ impl Daemon {
             mirror: Mirror::follow(Arc::clone(&store), prefix.clone()),
             prefix,
             store,
+            described: Described::default(),
             lease: None,
             line,
             methods: Methods::new(trees.clone(), surroundings, ended_in),

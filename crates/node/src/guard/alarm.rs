@@ -38,7 +38,8 @@ impl Alarm {
         let (signals, writer) = UnixStream::pair()?;
         signals.set_nonblocking(true)?;
         writer.set_nonblocking(true)?;
-        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        for signal in [SIGTERM, SIGINT, SIGHUP] {
             signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
         }
         let timer = timerfd_create(
@@ -48,7 +49,7 @@ impl Alarm {
         Ok(Self { timer, signals, told: 0 })
     }
 
-    /// How many signals to end (SIGTERM, SIGINT) have come.
+    /// How many signals to end (SIGTERM, SIGINT, and SIGHUP when the terminal goes) have come.
     pub(super) fn told(&mut self) -> u32 {
         let mut bytes = [0; 16];
         while let Ok(count @ 1..) = self.signals.read(&mut bytes) {

@@ -75,8 +75,8 @@ pub struct Options {
     pub run_dir: PathBuf,
 }
 
-/// Guards until the daemon has left or the guard is told to end (SIGTERM, SIGINT: the daemon leaves in order; a second one: everything is
-/// stopped at once).
+/// Guards until the daemon has left or the guard is told to end (SIGTERM, SIGINT, SIGHUP: the daemon leaves in order; a second one: everything
+/// is stopped at once).
 pub(crate) fn run(options: &Options, place: Place) -> io::Result<ExitCode> {
     let standing = Standing::raise();
     let alarm = Alarm::new()?;
