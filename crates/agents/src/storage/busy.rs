@@ -26,7 +26,7 @@ pub(crate) struct User {
 /// What is to be unmounted.
 struct Target<'a> {
     mount_point: &'a Path,
-    /// Number of its device, when it can be seen.
+    /// Number of its device, when it can be seen and something is mounted there.
     device: Option<u64>,
     /// Our mount namespace.
     namespace: Option<PathBuf>,
@@ -36,7 +36,7 @@ struct Target<'a> {
 pub(crate) fn users_of(mount_point: &Path) -> Vec<User> {
     let target = Target {
         mount_point,
-        device: fs::metadata(mount_point).ok().map(|m| m.dev()),
+        device: device_mounted_at(mount_point),
         namespace: fs::read_link("/proc/self/ns/mnt").ok(),
     };
     let own = i32::try_from(std::process::id()).unwrap_or_default();
@@ -46,6 +46,14 @@ pub(crate) fn users_of(mount_point: &Path) -> Vec<User> {
         pids.filter(|pid| *pid != own).filter_map(|pid| user(pid, &target)).collect();
     users.sort_by_key(|user| user.pid);
     users
+}
+
+/// The device mounted at this very place. `None` when nothing is: then the folder's device is the one it lies on, and half the machine would be
+/// in the way.
+fn device_mounted_at(mount_point: &Path) -> Option<u64> {
+    let device = |path: &Path| fs::metadata(path).ok().map(|m| m.dev());
+    let own = device(mount_point)?;
+    (device(mount_point.parent()?)? != own).then_some(own)
 }
 
 /// As a sentence names them: `sh (4711, works in /a) and 2 more`.
@@ -119,6 +127,13 @@ mod tests {
         let user = users.iter().find(|user| user.pid == pid).unwrap();
         assert_eq!(user.how, format!("has {} open", at.join("log").display()));
         assert!(list(&users).contains(&format!("process {pid}")), "{}", list(&users));
+    }
+
+    #[test]
+    fn a_folder_where_nothing_is_mounted_has_no_device_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(device_mounted_at(folder.path()), None);
+        assert!(device_mounted_at(Path::new("/proc")).is_some());
     }
 
     #[test]
