@@ -6,6 +6,7 @@
 mod admin;
 mod asks;
 mod described;
+mod earlier;
 mod identity;
 mod leave;
 mod line;
@@ -14,6 +15,7 @@ mod opening;
 mod storage;
 mod waiting;
 
+pub(crate) use earlier::forget as forget_lease;
 pub(crate) use identity::cgroup_name;
 
 use crate::clock;
@@ -160,6 +162,7 @@ impl Daemon {
             cluster: file.cluster.name.clone(),
         };
         let prefix = storage::prefix(file);
+        earlier::give_back(store.as_ref(), &prefix, file).await;
         let patience = file.lease();
         Ok(Self {
             traces: Traces { cgroup, claims: file.claims(), undo },
@@ -236,6 +239,9 @@ impl Daemon {
             Woken::Answer(StoreAnswer::Input(input)) => self.give(input).await,
             Woken::Answer(StoreAnswer::Granted { sent, result }) => {
                 self.lease = result.as_ref().ok().map(|granted| granted.id);
+                if let Some(lease) = self.lease {
+                    earlier::note(&self.file, lease);
+                }
                 let result = result
                     .map(|granted| granted.ttl)
                     .map_err(|error| storage::failure(&error, "asking for a lease"));

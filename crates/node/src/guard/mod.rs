@@ -148,6 +148,7 @@ impl Guard<'_> {
 
     /// What an earlier guard of this node left because it was killed itself: its lease may have ended long ago, so nothing of it may live.
     fn clean_up(&mut self) {
+        crate::daemon::forget_lease(&self.options.run_dir);
         self.place.end_earlier_daemon(STOP_LEFTOVERS);
         let left = stop::stop_adopted(&self.options.traces, clock::boot(), &mut || ());
         if !left.is_empty() {

@@ -71,8 +71,9 @@ fn a_daemon_that_dies_again_and_again_is_started_again_each_time() {
         let before = stage.node("n1").daemon_pid();
         stage.node("n1").signal_daemon("KILL");
         until_true("another daemon", || stage.node("n1").daemon_pid() != before);
+        stage.await_members(&["n1"]);
+        stage.node("n1").await_log("the lease of the daemon before was given back");
     }
-    stage.await_members(&["n1"]);
     stage.end();
 }
 

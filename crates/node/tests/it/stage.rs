@@ -185,10 +185,10 @@ impl Stage {
             until_true(&format!("{name} knows {names:?} as members"), || {
                 self.node(name).cluster().is_some_and(|cluster| {
                     let is_in = |n: &&str| {
-                        let n = rgm::NodeName::new(*n);
+                        let n = rgm::NodeName::new(n);
                         cluster.members.contains_key(&n) && cluster.config.nodes.contains_key(&n)
                     };
-                    cluster.president.is_some() && names.iter().all(|n| is_in(n))
+                    cluster.president.is_some() && names.iter().all(is_in)
                 })
             });
         }

@@ -79,7 +79,7 @@ fn a_node_of_another_cluster_is_refused() {
 
 #[test]
 fn a_second_node_of_the_same_name_waits_and_a_second_guard_is_refused() {
-    let mut stage = Stage::new(&["n1"]);
+    let stage = Stage::new(&["n1"]);
     let text = stage.config_text("n1", &stage.path("control.db"), "");
     let text =
         text.replace(&*stage.path("n1").to_string_lossy(), &stage.path("other").to_string_lossy());
