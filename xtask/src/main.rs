@@ -87,8 +87,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "dist",
-        arguments: "",
-        about: "target/dist/steadfast-VERSION-TARGET.tar.gz: the release binary and its documents",
+        arguments: "[--debug]",
+        about: "target/dist/steadfast-VERSION-TARGET.tar.gz: all that a machine is installed from",
         run: dist::run,
     },
 ];

@@ -2,6 +2,7 @@
 //!
 //! Registers nothing. The built-in types come last, so that an edited copy in a registration directory wins.
 
+use crate::trust;
 use rtr::{Diagnostic, Method, ResourceType};
 use std::fs::File;
 use std::io::Read;
@@ -29,6 +30,14 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
         /// Why.
+        why: String,
+    },
+    /// Others could have changed it, and it names programs that run as root.
+    #[error("{path} is not registered: {why}")]
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+        /// Who could, and what to do.
         why: String,
     },
     /// It is no correct RTR file.
@@ -63,6 +72,8 @@ pub struct Found {
 pub fn find(name: &str, path: Option<&Path>, prefixes: &[PathBuf]) -> Result<Found, FileError> {
     for candidate in rtr::search::candidates(name, path, prefixes)? {
         if candidate.is_file() {
+            trust::is_only_ours(&candidate)
+                .map_err(|why| FileError::Untrusted { path: candidate.clone(), why })?;
             let found = read(&candidate)?;
             if !found.resource_type.matches_name(name) {
                 let full = found.resource_type.full_name();

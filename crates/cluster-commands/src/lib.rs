@@ -11,11 +11,13 @@ pub mod modern;
 pub mod session;
 mod sun;
 mod table;
+mod trust;
 mod typed;
 pub mod view;
 
 pub use modern::{
-    ClusterCli, ClusterCommand, GroupCommand, NodeCommand, ResourceCommand, TypeCommand, run_modern,
+    ClusterCli, ClusterCommand, GroupCommand, NodeCommand, ResourceCommand, TypeCommand,
+    man_page_of, run_modern,
 };
 pub use session::Surroundings;
 pub use table::pages::Shell;
@@ -63,7 +65,7 @@ pub fn run_with(
     }
 }
 
-/// Every manual page: file name and roff. `steadfast.1` has the commands in today's style.
+/// Every manual page of the cluster's commands: file name and roff.
 pub fn man_pages() -> Vec<(String, String)> {
     let own = sun::COMMANDS.iter().map(|command| table::pages::man(command));
     own.chain(modern::man_pages()).collect()

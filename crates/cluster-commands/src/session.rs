@@ -3,16 +3,18 @@
 //! Answers go to `out`; everything else (progress, warnings, refusals) to `err`. A reader that goes away is no failure. Nothing here reads
 //! the process's surroundings except [`Surroundings::of_this_process`].
 
-use node_api::{Client, ClientError};
+use node_api::{Ask, Client, ClientError, Reply};
 use rgm::{Operation, SchaCode};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Names the directories that are searched for RTR files instead of the built-in list: `a:b:c`.
 pub const RTREG_VARIABLE: &str = "STEADFAST_RTREG";
-/// Columns of a terminal that does not say how many it has.
-const COLUMNS_DEFAULT: usize = 80;
+/// Columns and rows of a terminal that does not say how many it has.
+const SIZE_DEFAULT: (usize, usize) = (80, 24);
+/// Without a terminal, progress that differs in its seconds only is said again after this time.
+const SAY_AGAIN: Duration = Duration::from_secs(10);
 
 /// What the process finds round it.
 #[derive(Clone, Debug)]
@@ -40,10 +42,18 @@ impl Surroundings {
             Some(list) => rtr::search::prefixes(list),
             None => rtr::search::PREFIXES.iter().map(PathBuf::from).collect(),
         };
-        let columns = of("COLUMNS").and_then(|c| c.parse().ok()).filter(|c| *c >= 20);
-        let columns = std::io::stderr().is_terminal().then_some(columns.unwrap_or(COLUMNS_DEFAULT));
+        let error_output = std::io::stderr();
+        let columns = error_output.is_terminal().then(|| size_of(&error_output).0);
         let directory = std::env::current_dir().ok();
         Self { socket: node_api::socket_path(), prefixes, environment, directory, columns }
+    }
+}
+
+/// Columns and rows of a terminal.
+pub(crate) fn size_of(terminal: &impl std::os::fd::AsFd) -> (usize, usize) {
+    match rustix::termios::tcgetwinsize(terminal) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
+        _ => SIZE_DEFAULT,
     }
 }
 
@@ -96,21 +106,45 @@ impl<'a> Session<'a> {
         let _ = writeln!(self.err, "{}: {text}", self.name);
     }
 
-    /// Has the daemon carry out an operation; shows what is waited for and, at the end, its messages.
-    pub(crate) fn submit(&mut self, operation: Operation, stay: Stay) -> Result<(), ClientError> {
-        let done = {
-            let (err, columns) = (&mut *self.err, self.around.columns);
-            let mut line = Line { err, columns, shown: false };
-            let done = self
-                .client
-                .submit(operation, stay.wait, stay.timeout, |sentence| line.show(sentence));
-            line.clear();
-            done
-        };
-        for message in done? {
-            self.remark(&message);
-        }
+    /// Has the daemon carry out an operation and shows what is waited for; returns its messages.
+    pub(crate) fn submit(
+        &mut self,
+        operation: Operation,
+        stay: Stay,
+    ) -> Result<Vec<String>, ClientError> {
+        let mut line = Line::new(&mut *self.err, self.around.columns);
+        let done = self.client.submit(operation, stay.wait, stay.timeout, |s| line.show(s));
+        line.clear();
+        done
+    }
+
+    /// The same, and says the messages.
+    pub(crate) fn carry_out(
+        &mut self,
+        operation: Operation,
+        stay: Stay,
+    ) -> Result<(), ClientError> {
+        let messages = self.submit(operation, stay)?;
+        messages.iter().for_each(|message| self.remark(message));
         Ok(())
+    }
+
+    /// Gives an order to the daemon of this node and shows what is waited for; returns its messages.
+    pub(crate) fn order(&mut self, ask: &Ask) -> Result<Vec<String>, ClientError> {
+        let mut line = Line::new(&mut *self.err, self.around.columns);
+        let last = self.client.ask(ask, |reply| {
+            if let Reply::Progress { sentence } = reply {
+                line.show(sentence);
+            }
+        });
+        line.clear();
+        match last? {
+            Reply::Done { messages } => Ok(messages),
+            other => {
+                let shown = format!("{other:?}").chars().take(80).collect();
+                Err(ClientError::NotUnderstood(shown))
+            }
+        }
     }
 }
 
@@ -119,13 +153,19 @@ struct Line<'a> {
     err: &'a mut dyn Write,
     columns: Option<usize>,
     shown: bool,
+    /// What was said last and when, without a terminal.
+    said: Option<(String, Instant)>,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    fn new(err: &'a mut dyn Write, columns: Option<usize>) -> Self {
+        Self { err, columns, shown: false, said: None }
+    }
+
     fn show(&mut self, sentence: &str) {
         let clean: String = sentence.chars().filter(|c| !c.is_control()).collect();
         let _ = match self.columns {
-            None => writeln!(self.err, "{clean}"),
+            None => self.say(&clean, Instant::now()),
             Some(columns) => {
                 self.shown = true;
                 let cut: String = clean.chars().take(columns.saturating_sub(1)).collect();
@@ -135,11 +175,39 @@ impl Line<'_> {
         let _ = self.err.flush();
     }
 
+    /// A log that gets a line each second is read by nobody.
+    fn say(&mut self, sentence: &str, now: Instant) -> std::io::Result<()> {
+        let without = without_seconds(sentence);
+        if let Some((last, at)) = &self.said
+            && *last == without
+            && now.duration_since(*at) < SAY_AGAIN
+        {
+            return Ok(());
+        }
+        self.said = Some((without, now));
+        writeln!(self.err, "{sentence}")
+    }
+
     fn clear(&mut self) {
         if self.shown {
             let _ = write!(self.err, "\r\x1b[K");
         }
     }
+}
+
+/// The sentence with every count of seconds (`57 s`) taken out.
+fn without_seconds(sentence: &str) -> String {
+    let mut words = sentence.split(' ').peekable();
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        let is_number = !word.is_empty() && word.chars().all(|c| c.is_ascii_digit() || c == '.');
+        let is_unit =
+            words.peek().is_some_and(|w| w.trim_end_matches(&[',', ';', ')', ':']) == "s");
+        if !(is_number && is_unit) {
+            kept.push(word);
+        }
+    }
+    kept.join(" ")
 }
 
 /// The code of the scha functions in which a failure is grouped.
@@ -154,5 +222,29 @@ pub(crate) fn scha_code(error: &ClientError) -> SchaCode {
         // The node is not in the cluster now; it may be again.
         ClientError::Unreachable { .. } | ClientError::Gone => SchaCode::Reconf,
         ClientError::NotUnderstood(_) => SchaCode::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_without_a_terminal_is_said_when_it_changes_or_after_ten_seconds() {
+        let mut text = Vec::new();
+        let mut line = Line::new(&mut text, None);
+        let start = Instant::now();
+        for (second, sentence) in [
+            (1, "START of r runs, 1 s of 60 s"),
+            (2, "START of r runs, 2 s of 60 s"),
+            (3, "START of r1 runs, 3 s of 60 s"),
+            (12, "START of r1 runs, 12 s of 60 s"),
+            (13, "START of r1 runs, 13 s of 60 s"),
+        ] {
+            line.say(sentence, start + Duration::from_secs(second)).unwrap();
+        }
+        let said = String::from_utf8(text).unwrap();
+        let seconds: Vec<&str> = said.lines().filter_map(|l| l.split(' ').nth(4)).collect();
+        assert_eq!(seconds, ["1", "3", "13"], "{said}");
     }
 }

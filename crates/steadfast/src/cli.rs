@@ -74,6 +74,13 @@ pub(crate) enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Make scrgadm, scswitch, scstat, pmfadm and scha_* as links to this program
+    #[command(after_help = example!["steadfast links --to /usr/cluster/bin"])]
+    Links {
+        /// The folder; made when it is not there. What is no link to this program is never replaced
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
     /// Write the manual pages of all commands into a folder
     #[command(after_help = example!["steadfast man-pages /usr/local/share/man/man1"])]
     ManPages {
@@ -156,6 +163,9 @@ pub(crate) struct NodeArgs {
     /// What the node must know before it can ask the control store [default: /etc/steadfast/node.toml]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Print a commented configuration file with all defaults, and do nothing else
+    #[arg(long)]
+    pub(crate) print_default_config: bool,
     /// Be the daemon, which the guard starts
     #[arg(long, hide = true)]
     pub(crate) daemon: bool,

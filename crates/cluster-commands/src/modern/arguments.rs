@@ -426,14 +426,14 @@ pub enum NodeCommand {
         change: Change,
     },
     /// Set the fence agent that makes a node harmless when it is lost
-    #[command(after_help = examples!["steadfast node fencing n1 --agent fence_ipmilan -o ip=10.0.0.1 -o username=admin -o password_script=/etc/steadfast/ipmi", "steadfast node fencing n1 --none"])]
+    #[command(after_help = examples!["steadfast node fencing n1 --agent fence_ipmilan -o ip=10.0.0.1 -o username=admin -o password=@/etc/steadfast/ipmi-n1", "steadfast node fencing n1 --none"])]
     Fencing {
         /// Name
         name: String,
         /// Program of the fence-agents collection, or its path
         #[arg(long, value_name = "PROGRAM", required_unless_present = "none")]
         agent: Option<String>,
-        /// Option of the agent
+        /// Option of the agent; NAME=@FILE takes the value from a file (write @@ for one @), as passwords should be given
         #[arg(short, long = "option", value_name = "NAME=VALUE")]
         options: Vec<String>,
         /// Seconds it may take
@@ -481,6 +481,13 @@ pub enum ClusterCommand {
         /// Show more; twice: even more
         #[arg(short, long, action = clap::ArgAction::Count)]
         verbose: u8,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show it")]
+        at: At,
+    },
+    /// Show the state and the last decisions, always up to date; without a terminal print the decisions as they are made
+    #[command(after_help = examples!["steadfast cluster watch", "steadfast cluster watch | tee decisions", "steadfast cluster watch --json | jq .sentence"])]
+    Watch {
         #[command(flatten)]
         #[expect(missing_docs, reason = "clap would show it")]
         at: At,

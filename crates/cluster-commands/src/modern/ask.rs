@@ -7,6 +7,7 @@ use crate::table::parse::UsageError;
 use crate::typed;
 use rgm::{Assignment, Cluster, Fencing, GroupName, NodeName, Operation, ResourceName};
 use rtr::ResourceType;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 type Asked = Result<Vec<Operation>, UsageError>;
@@ -236,7 +237,7 @@ fn split(all: Vec<Assignment>, rtr: Option<&ResourceType>) -> (Vec<Assignment>, 
     all.into_iter().partition(|a| !is_extension(a))
 }
 
-/// Operations about nodes. `None`: it only shows, or it is about this node's daemon.
+/// Operations about nodes. `None`: it only shows, it is about this node's daemon, or it has files to be read first ([`fencing`]).
 pub(super) fn of_node(command: &NodeCommand) -> Option<Asked> {
     let one = |name: &str, make: fn(NodeName) -> Operation| node(name).map(|n| vec![make(n)]);
     Some(match command {
@@ -249,24 +250,21 @@ pub(super) fn of_node(command: &NodeCommand) -> Option<Asked> {
         NodeCommand::Maintenance { name, off, .. } => {
             node(name).map(|node| vec![Operation::SetMaintenance { node, on: !off }])
         }
-        NodeCommand::Fencing { name, agent, options, agent_timeout, .. } => {
-            fencing(name, agent.as_deref(), options, *agent_timeout)
-        }
-        NodeCommand::List { .. } | NodeCommand::Status(_) | NodeCommand::Leave { .. } => {
-            return None;
-        }
+        NodeCommand::List { .. }
+        | NodeCommand::Status(_)
+        | NodeCommand::Leave { .. }
+        | NodeCommand::Fencing { .. } => return None,
     })
 }
 
-fn fencing(name: &str, agent: Option<&str>, options: &[String], timeout_s: u32) -> Asked {
+/// The operation that sets or unsets a fence agent; its options have been read.
+pub(super) fn fencing(
+    name: &str,
+    agent: Option<&str>,
+    options: BTreeMap<String, String>,
+    timeout_s: u32,
+) -> Result<Operation, UsageError> {
     let node = node(name)?;
-    let pair = |typed_option: &String| {
-        let pair = typed_option.split_once('=').filter(|(name, _)| !name.is_empty());
-        pair.map(|(k, v)| (k.to_owned(), v.to_owned())).ok_or_else(|| {
-            UsageError::new(format!("-o {} is not NAME=VALUE", typed::shown(typed_option)))
-        })
-    };
-    let options = options.iter().map(pair).collect::<Result<_, _>>()?;
     let fencing = agent.map(|agent| Fencing { agent: agent.to_owned(), options, timeout_s });
-    Ok(vec![Operation::SetFencing { node, fencing }])
+    Ok(Operation::SetFencing { node, fencing })
 }

@@ -1,12 +1,15 @@
 //! The cluster's operations in today's style: `steadfast type|resource|group|node|cluster VERB`. Every verb takes `--json`.
 //!
 //! `arguments` is what can be typed; `ask` translates it to operations; `run` carries it out and shows; `check` looks for what an operator
-//! should mend. Like the commands of `sun` they decide nothing.
+//! should mend; `watch` shows what goes on. Like the commands of `sun` they decide nothing.
 
 mod arguments;
 mod ask;
 mod check;
+mod how;
 mod run;
+pub(crate) mod secret;
+mod watch;
 
 pub use arguments::{
     At, Change, ClusterCli, ClusterCommand, GroupCommand, NodeCommand, ResourceCommand, TypeCommand,
@@ -51,16 +54,20 @@ pub(crate) fn man_pages() -> Vec<(String, String)> {
     for family in tree().get_subcommands() {
         let verbs = family.get_subcommands().filter(|v| v.get_name() != "help");
         for of in std::iter::once(family).chain(verbs) {
-            let name = of.get_bin_name().unwrap_or(of.get_name()).replace(' ', "-");
-            let man = clap_mangen::Man::new(of.clone()).title(name.clone());
-            let mut text = Vec::new();
-            // Writing to memory does not fail.
-            if man.render(&mut text).is_ok() {
-                pages.push((format!("{name}.1"), String::from_utf8_lossy(&text).into_owned()));
-            }
+            pages.push(man_page_of(of));
         }
     }
     pages
+}
+
+/// The manual page of one command that clap knows: file name and roff.
+pub fn man_page_of(command: &Command) -> (String, String) {
+    let name = command.get_bin_name().unwrap_or(command.get_name()).replace(' ', "-");
+    let man = clap_mangen::Man::new(command.clone()).title(name.clone());
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    let _ = man.render(&mut text);
+    (format!("{name}.1"), String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Documentation.

@@ -3,7 +3,8 @@
 use super::arguments::{
     At, Change, ClusterCli, ClusterCommand, GroupCommand, NodeCommand, ResourceCommand, TypeCommand,
 };
-use super::{ask, check};
+use super::how::{at, change_of_group, change_of_node, change_of_resource};
+use super::{ask, check, secret, watch};
 use crate::files;
 use crate::session::{Session, Stay, scha_code};
 use crate::sun::Failure;
@@ -52,105 +53,18 @@ pub(super) fn run(command: &ClusterCli, session: &mut Session<'_>) -> u8 {
     code
 }
 
-/// The options that every command has.
-fn at(command: &ClusterCli) -> At {
-    match command {
-        ClusterCli::Type(of) => match of {
-            TypeCommand::Register { change, .. } | TypeCommand::Unregister { change, .. } => {
-                change.at.clone()
-            }
-            TypeCommand::List { at }
-            | TypeCommand::Show { at, .. }
-            | TypeCommand::Check { at, .. } => at.clone(),
-            TypeCommand::Format { .. } => At::default(),
-        },
-        ClusterCli::Resource(of) => match of {
-            ResourceCommand::Status(named) | ResourceCommand::Show(named) => named.at.clone(),
-            ResourceCommand::List { at } => at.clone(),
-            of => change_of_resource(of).at.clone(),
-        },
-        ClusterCli::Group(of) => match of {
-            GroupCommand::Status(named) | GroupCommand::Show(named) => named.at.clone(),
-            GroupCommand::List { at } | GroupCommand::Explain { at, .. } => at.clone(),
-            of => change_of_group(of).at.clone(),
-        },
-        ClusterCli::Node(of) => match of {
-            NodeCommand::Status(named) => named.at.clone(),
-            NodeCommand::List { at } | NodeCommand::Leave { at } => at.clone(),
-            of => change_of_node(of).at.clone(),
-        },
-        ClusterCli::Cluster(of) => match of {
-            ClusterCommand::Set { change, .. } => change.at.clone(),
-            ClusterCommand::Status { at, .. }
-            | ClusterCommand::Show { at }
-            | ClusterCommand::Check { at } => at.clone(),
-        },
-    }
-}
-
-fn change_of_resource(of: &ResourceCommand) -> Change {
-    match of {
-        ResourceCommand::Create { change, .. } | ResourceCommand::Set { change, .. } => {
-            change.clone()
-        }
-        ResourceCommand::Delete(r)
-        | ResourceCommand::Enable(r)
-        | ResourceCommand::Disable(r)
-        | ResourceCommand::Monitor(r)
-        | ResourceCommand::Unmonitor(r)
-        | ResourceCommand::Restart(r)
-        | ResourceCommand::Clear(r) => r.change.clone(),
-        ResourceCommand::Status(_) | ResourceCommand::Show(_) | ResourceCommand::List { .. } => {
-            Change::default()
-        }
-    }
-}
-
-fn change_of_group(of: &GroupCommand) -> Change {
-    match of {
-        GroupCommand::Create { change, .. }
-        | GroupCommand::Set { change, .. }
-        | GroupCommand::Switch { change, .. }
-        | GroupCommand::Online { change, .. }
-        | GroupCommand::Restart { change, .. } => change.clone(),
-        GroupCommand::Delete(g)
-        | GroupCommand::Offline(g)
-        | GroupCommand::Manage(g)
-        | GroupCommand::Unmanage(g) => g.change.clone(),
-        GroupCommand::Remaster(g)
-        | GroupCommand::Resume(g)
-        | GroupCommand::Suspend { groups: g, .. }
-        | GroupCommand::Quiesce { groups: g, .. } => g.change.clone(),
-        GroupCommand::Status(_)
-        | GroupCommand::Show(_)
-        | GroupCommand::Explain { .. }
-        | GroupCommand::List { .. } => Change::default(),
-    }
-}
-
-fn change_of_node(of: &NodeCommand) -> Change {
-    match of {
-        NodeCommand::Add(n) | NodeCommand::Remove(n) | NodeCommand::ConfirmDead(n) => {
-            n.change.clone()
-        }
-        NodeCommand::Evacuate { change, .. }
-        | NodeCommand::Maintenance { change, .. }
-        | NodeCommand::Fencing { change, .. } => change.clone(),
-        NodeCommand::Status(_) | NodeCommand::List { .. } | NodeCommand::Leave { .. } => {
-            Change::default()
-        }
-    }
-}
-
 fn submit(operations: Vec<Operation>, change: &Change, session: &mut Session<'_>) -> Done {
     let timeout = change.timeout.map(|s| Duration::from_secs(s.into()));
     let stay = Stay { wait: !change.no_wait, timeout };
     crate::interrupt::say_that_it_goes_on(session.name);
+    let mut messages = Vec::new();
     for operation in operations {
-        session.submit(operation, stay)?;
+        let said = session.submit(operation, stay)?;
+        said.iter().for_each(|message| session.remark(message));
+        messages.extend(said);
     }
     if change.at.json {
-        session.answer(&json(&value!({ "done": true })));
+        session.answer(&json(&value!({ "done": true, "messages": messages })));
     }
     Ok(())
 }
@@ -366,10 +280,20 @@ fn of_node(command: &NodeCommand, session: &mut Session<'_>) -> Done {
             session.answer(&text);
             Ok(())
         }
-        NodeCommand::Leave { .. } => {
-            let messages = session.client.order(&Ask::Leave)?;
+        NodeCommand::Leave { at } => {
+            crate::interrupt::say_that_it_goes_on(session.name);
+            let messages = session.order(&Ask::Leave)?;
             messages.iter().for_each(|m| session.remark(m));
+            if at.json {
+                session.answer(&json(&value!({ "done": true, "messages": messages })));
+            }
             Ok(())
+        }
+        NodeCommand::Fencing { name, agent, options, agent_timeout, change, .. } => {
+            let read = secret::options(options)?;
+            read.warnings.iter().for_each(|warning| session.remark(warning));
+            let asked = ask::fencing(name, agent.as_deref(), read.values, *agent_timeout)?;
+            submit(vec![asked], change, session)
         }
         command => {
             let operations = ask::of_node(command).unwrap_or_else(|| Ok(Vec::new()))?;
@@ -380,6 +304,7 @@ fn of_node(command: &NodeCommand, session: &mut Session<'_>) -> Done {
 
 fn of_cluster(command: &ClusterCommand, session: &mut Session<'_>) -> Done {
     match command {
+        ClusterCommand::Watch { at } => watch::run(at, session),
         ClusterCommand::Status { check, verbose, at } => {
             let (snapshot, cluster) = look(session)?;
             let view = status::build(&snapshot, &cluster, None);

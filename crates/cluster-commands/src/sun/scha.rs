@@ -295,7 +295,7 @@ fn run_control(parsed: &Parsed, session: &mut Session<'_>) -> Result<(), Failure
         Some(Control::Here(ask)) => {
             session.client.order(&ask)?;
         }
-        Some(Control::Asked(operation)) => session.submit(operation, Stay::UNTIL_DONE)?,
+        Some(Control::Asked(operation)) => session.carry_out(operation, Stay::UNTIL_DONE)?,
         None => {}
     }
     Ok(())

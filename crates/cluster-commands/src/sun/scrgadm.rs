@@ -347,7 +347,7 @@ pub(crate) fn run(parsed: &Parsed, session: &mut Session<'_>) -> Result<(), Fail
     let is_shared = matches!(&operation, Operation::CreateResource { type_name, .. }
         if type_name == "SUNW.SharedAddress");
     crate::interrupt::say_that_it_goes_on(session.name);
-    let done = session.submit(operation, stay);
+    let done = session.carry_out(operation, stay);
     if is_shared && matches!(&done, Err(e) if crate::session::scha_code(e) == rgm::SchaCode::Rt) {
         return Err(Failure::Refused(
             "there are no shared addresses here: nothing spreads the connections of one address over several nodes; use a logical host (scrgadm -a -L)".to_owned(),

@@ -207,5 +207,5 @@ pub(crate) fn run(parsed: &Parsed, session: &mut Session<'_>) -> Result<(), Fail
     let stay = super::stay(parsed)?;
     let Some(operation) = ask(parsed)? else { return Err(super::no_device_groups()) };
     crate::interrupt::say_that_it_goes_on(session.name);
-    Ok(session.submit(operation, stay)?)
+    Ok(session.carry_out(operation, stay)?)
 }

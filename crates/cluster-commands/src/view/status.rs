@@ -1,6 +1,7 @@
 //! The state of the cluster as a value: nodes, control store, groups, resources, and why what is not as it should be is not.
 
 use super::clean;
+use crate::modern::secret;
 use node_api::Snapshot;
 use rgm::goal::{Goal, Progress};
 use rgm::{
@@ -8,7 +9,7 @@ use rgm::{
     ResourceState,
 };
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Start attempts of a group on a node within Pingpong_interval.
 pub const ATTEMPTS_MAX: usize = 2;
@@ -61,6 +62,9 @@ pub struct NodeView {
     pub joined_ms: Option<u64>,
     /// Program that fences it.
     pub fence_agent: Option<String>,
+    /// Its options; secrets are masked.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fence_options: BTreeMap<String, String>,
     /// How far fencing of its lost incarnation is, as a sentence.
     pub fence: Option<String>,
 }
@@ -220,7 +224,7 @@ impl Look<'_> {
     fn node(&self, name: &NodeName) -> NodeView {
         let config = self.cluster.config.nodes.get(name);
         let member = self.cluster.members.get(name);
-        let agent = config.and_then(|c| c.fencing.as_ref()).map(|f| f.agent.clone());
+        let fencing = config.and_then(|c| c.fencing.as_ref());
         NodeView {
             name: name.clone(),
             id: config.map_or(0, |c| c.id),
@@ -229,7 +233,8 @@ impl Look<'_> {
             maintenance: config.is_some_and(|c| c.maintenance),
             version: member.map(|m| clean(&m.version)),
             joined_ms: member.map(|m| m.joined_ms),
-            fence_agent: agent,
+            fence_agent: fencing.map(|f| f.agent.clone()),
+            fence_options: fencing.map(|f| secret::shown(&f.options)).unwrap_or_default(),
             fence: self.fence(name),
         }
     }

@@ -1,7 +1,7 @@
 //! The state of the cluster as scstat prints it. Labels and their order are fixed (scripts cut at them); widths follow the content.
 
 use super::status::{GroupView, NodeView, ResourceOnNode, StatusView};
-use super::{Sections, columns, duration, time};
+use super::{Sections, clean, columns, duration, time};
 use std::fmt::Write;
 
 /// Decisions shown with `-vv`.
@@ -88,7 +88,12 @@ fn nodes(out: &mut String, view: &StatusView, detail: u8) {
             cells.push(node.joined_ms.map_or_else(|| "-".to_owned(), time));
             cells.push(node.fence_agent.clone().unwrap_or_else(|| "-".to_owned()));
         }
-        let notes = node.fence.iter().map(|f| format!("why: {f}")).collect();
+        let mut notes: Vec<String> = node.fence.iter().map(|f| format!("why: {f}")).collect();
+        if detail > 0 && !node.fence_options.is_empty() {
+            let pairs: Vec<String> =
+                node.fence_options.iter().map(|(k, v)| clean(&format!("{k}={v}"))).collect();
+            notes.push(format!("fencing with {}", pairs.join(" ")));
+        }
         (cells, notes)
     };
     let headings: &[&str] = if detail > 0 {

@@ -14,7 +14,19 @@ const CLUSTER_FAMILIES: [&str; 5] = ["type", "resource", "group", "node", "clust
 /// Writes every manual page into a folder.
 pub(crate) fn write_man_pages(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    for (name, text) in cluster_commands::man_pages() {
+    let mut all = Cli::command();
+    all.build();
+    let mut pages = cluster_commands::man_pages();
+    pages.push(cluster_commands::man_page_of(&all));
+    let of_service = |c: &&Command| {
+        !CLUSTER_FAMILIES.contains(&c.get_name()) && !c.is_hide_set() && c.get_name() != "help"
+    };
+    for command in all.get_subcommands().filter(of_service) {
+        pages.push(cluster_commands::man_page_of(command));
+        let verbs = command.get_subcommands().filter(|v| v.get_name() != "help");
+        pages.extend(verbs.map(cluster_commands::man_page_of));
+    }
+    for (name, text) in pages {
         let path = folder.join(name);
         std::fs::write(&path, text).with_context(|| path.display().to_string())?;
     }

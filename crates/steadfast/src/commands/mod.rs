@@ -4,6 +4,7 @@ mod account;
 mod backup;
 mod check_config;
 mod documentation;
+mod links;
 mod probe;
 mod serve;
 mod up;
@@ -27,6 +28,10 @@ const UP_FOLDER: &str = "./steadfast-data";
 pub(crate) fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Node(NodeArgs { verb: Some(verb), .. }) => Ok(run_modern(ClusterCli::Node(verb))),
+        Command::Node(args) if args.print_default_config => {
+            crate::terminal::answer(&node::config::default_file())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Node(args) => crate::cluster::node(args.config, args.daemon),
         Command::Type(verb) => Ok(run_modern(ClusterCli::Type(verb))),
         Command::Resource(verb) => Ok(run_modern(ClusterCli::Resource(verb))),
@@ -59,6 +64,7 @@ fn run_service_command(command: Command) -> Result<()> {
             Ok(crate::terminal::answer_line(concat!("steadfast ", env!("CARGO_PKG_VERSION")))?)
         }
         Command::Probe(args) => probe::run(&args),
+        Command::Links { to } => links::run(&to),
         Command::ManPages { folder } => documentation::write_man_pages(&folder),
         Command::Documentation { page } => documentation::run(page),
         Command::Up(args) => up::run(&args),
