@@ -54,6 +54,9 @@ pub struct MirrorView {
     pub as_of: Option<Instant>,
     /// Why the copy may be behind. `None` while it is followed.
     pub error: Option<String>,
+    /// The store has answered with an older revision (first) than this copy has (second): it was restored from a backup or has lost what it
+    /// had promised. What rests on this copy, leases too, rests on a history that is no more. Stays as it was first seen.
+    pub went_back: Option<(Revision, Revision)>,
 }
 
 /// Follows a prefix of a store.
@@ -163,8 +166,9 @@ impl Mirror {
     fn apply_range(&mut self, since: Instant, range: Range) -> bool {
         if range.revision < self.view.revision {
             let (now, before) = (range.revision, self.view.revision);
+            self.view.went_back.get_or_insert((now, before));
             return self.fail(Error::Unavailable(format!(
-                "it answered with revision {now} after {before}; if it was restored from a backup, restart this node"
+                "it answered with revision {now} after {before}: it was restored from a backup, or has lost what it had promised"
             )));
         }
         let view = &mut self.view;

@@ -86,7 +86,7 @@ pub struct Txn {
 }
 
 impl Txn {
-    /// etcd's default `--max-txn-ops`.
+    /// Guards of one transaction, and operations of one, each: etcd's default `--max-txn-ops`, which counts them apart.
     pub const OPS_MAX: usize = 128;
     /// All keys and values together: below etcd's default request limit of 1.5 MiB with its framing.
     pub const BYTES_MAX: usize = Entry::VALUE_BYTES_MAX + 256 * 1024;
@@ -96,11 +96,11 @@ impl Txn {
     /// # Errors
     /// [`Error::Invalid`], which names the limit and the key.
     pub fn check(&self) -> Result<(), Error> {
-        let count = self.guards.len() + self.ops.len();
+        let count = self.guards.len().max(self.ops.len());
         if count > Self::OPS_MAX {
             let max = Self::OPS_MAX;
             return invalid(format!(
-                "{count} guards and operations in one transaction, at most {max}"
+                "{count} guards or operations in one transaction, at most {max}"
             ));
         }
         let mut bytes = 0;

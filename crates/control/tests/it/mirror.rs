@@ -221,6 +221,7 @@ async fn the_view_never_goes_back_to_an_older_revision() {
     }
     let error = mirror.view().error.clone().unwrap();
     assert!(error.contains("revision 1 after 2"), "{error}");
+    assert_eq!(mirror.view().went_back, Some((1, at)));
     odd.behind.store(0, Ordering::Relaxed);
     let view = until(&mut mirror, |view| view.error.is_none()).await;
     assert_eq!(view.revision, at);

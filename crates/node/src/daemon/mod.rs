@@ -227,6 +227,7 @@ impl Daemon {
 
     async fn take(&mut self, woken: Woken) {
         match woken {
+            Woken::Store(_) if self.mirror.view().went_back.is_some() => self.lose_history(),
             Woken::Store(None) => {
                 let why = self.mirror.view().error.clone().unwrap_or_default();
                 storage::complain("reading the control store", &why);
@@ -321,6 +322,16 @@ impl Daemon {
         if let Err(error) = self.line.tell(record) {
             self.lose_guard(&error.to_string());
         }
+    }
+
+    /// The store was restored under a running node. Its lease may go on being renewed, and its intents are those of another time: what runs
+    /// here would be deaf to them, and another node may act on them.
+    fn lose_history(&mut self) {
+        let Some((now, before)) = self.mirror.view().went_back else { return };
+        tracing::error!(
+            "this node stops everything: the control store is at revision {now} after it was at {before}, so it was restored from a backup or has lost what it had promised; this node joins again with what the store holds now (before a restore, stop all nodes)"
+        );
+        self.over = Some(OVER);
     }
 
     /// Nobody would stop what runs here when the lease ends.

@@ -225,7 +225,9 @@ impl Table {
         }
         for was in 0..self.teams.len() {
             let name = self.teams[was].name.clone();
-            let unclear = cluster.is_problem(&Key::Group(name.clone()));
+            // What is gone is still spoken of while the intent names this node: only its acknowledgement ends that.
+            let owes = self.teams[was].here.holder;
+            let unclear = owes || cluster.is_problem(&Key::Group(name.clone()));
             if unclear && new.find_team(&name).is_none() {
                 new.add_team(&mut self, cluster, &name, me);
             }

@@ -21,6 +21,13 @@ pub struct President {
     pub term: i64,
 }
 
+/// `last-members`: who was a member when a president last looked. Not under a lease: after all have died, a cluster that forms waits for these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastMembers {
+    /// By name.
+    pub nodes: Vec<NodeName>,
+}
+
 /// A key that could not be understood. The object it stands for is left alone: nothing is written over it, and what depends on it
 /// is not moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +63,8 @@ pub struct Cluster {
     pub jobs: BTreeMap<JobId, Job>,
     /// Who plans.
     pub president: Option<President>,
+    /// Who was a member when there last was a president. `None`: unknown.
+    pub last_members: Option<LastMembers>,
     /// What could not be understood, by key.
     pub problems: BTreeMap<String, Problem>,
     /// Mod revision of every key, for guards.

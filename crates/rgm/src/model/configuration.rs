@@ -28,8 +28,9 @@ pub struct ClusterSettings {
     pub name: String,
     /// Identifies this formation of the cluster for ever; a node that was in another is refused.
     pub id: String,
-    /// When a new cluster forms (no group has an intent with holders), groups are placed once all configured nodes are members, or
-    /// after this many seconds.
+    /// When a cluster forms anew (no member was one when any group was placed), groups are placed once all nodes that were members when there
+    /// last was a president are members again (`last-members`; all nodes where that is unknown; none in maintenance), or after this many
+    /// seconds.
     pub new_cluster_wait_s: u32,
     /// TRUE: after Pingpong_interval one more round of start attempts is made by itself. FALSE is 3.1's behaviour.
     pub retry_after_pingpong: bool,

@@ -8,7 +8,7 @@ mod lookup;
 mod observed;
 mod request;
 
-pub use cluster::{Cluster, President, Problem};
+pub use cluster::{Cluster, LastMembers, President, Problem};
 pub use configuration::{
     Affinity, AffinityKind, ClusterSettings, Configuration, Dependencies, DependencyKind,
     FailoverMode, Fencing, Group, GroupMode, NodeConfig, PropertyValue, Resource, Switch,

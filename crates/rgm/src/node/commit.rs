@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Join,
     /// Become president.
     Elect,
+    /// Delete a key `president` that is nobody's.
+    Vacate,
     /// Reports, results of jobs, requests, fetched answers.
     Own(Vec<(GroupName, Observed)>),
     /// A step of a plan.
@@ -144,7 +146,13 @@ impl NodeCore {
             return Ok(());
         };
         match result {
-            Ok(Some(revision)) => self.done(flight, revision, effects),
+            Ok(Some(revision)) => {
+                if matches!(flight.kind, Kind::Vacate) {
+                    let sentence = "the key president has named no member for three leases and was deleted; the members elect a president now";
+                    effects.push(self.say(now, sentence.to_owned()));
+                }
+                self.done(flight, revision, effects);
+            }
             Ok(None) => {
                 // Otherwise the view is already newer than what it was decided from.
                 if self.view.revision <= flight.sent_at {
@@ -170,7 +178,7 @@ impl NodeCore {
             self.line.ahead.extend(ahead);
         }
         match flight.kind {
-            Kind::Join | Kind::Elect => {}
+            Kind::Join | Kind::Elect | Kind::Vacate => {}
             Kind::Own(reports) => self.local.reported.extend(reports),
             Kind::Step(step) => {
                 self.presidency.step_done(revision);
@@ -186,7 +194,7 @@ impl NodeCore {
                 self.presidency.step_failed(uncertain.map(|sample| (sample, step.decisions)));
             }
             Kind::Elect => self.presidency.election_failed(!is_uncertain),
-            Kind::Join | Kind::Own(_) => {}
+            Kind::Join | Kind::Vacate | Kind::Own(_) => {}
         }
     }
 }

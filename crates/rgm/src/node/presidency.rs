@@ -18,6 +18,8 @@ use std::time::Duration;
 
 const PRESIDENT: &str = "president";
 const CLUSTER: &str = "cluster";
+/// A key `president` that names no member for so many leases is nobody's.
+const UNCLAIMED_LEASES: u32 = 3;
 /// A plan that asks to be looked at again at once waits at least so long.
 const LOOK_AGAIN_MIN: Duration = Duration::from_millis(100);
 
@@ -35,6 +37,8 @@ pub(super) struct Presidency {
     /// A step of that plan is written. The rest is written before anything is planned anew: what a request asks for was decided
     /// from the cluster as it was before the first step (an unmanaged group owes no FINI any more).
     is_begun: bool,
+    /// The key names no member: its mod revision, and since when.
+    unclaimed: Option<(i64, Duration)>,
     /// Something changed since the last plan.
     plan_due: bool,
     /// Look again then: wall clock, and the boot clock's time for it.
@@ -98,10 +102,52 @@ impl NodeCore {
         if term.is_some() || !self.cluster.problems.contains_key(PRESIDENT) {
             self.presidency.own_term = term;
         }
+        let unclaimed = self.unclaimed_president();
+        if self.presidency.unclaimed.map(|(at, _)| at) != unclaimed {
+            self.presidency.unclaimed = unclaimed.map(|at| (at, now));
+        }
         if term.is_none() {
             self.presidency.steps.clear();
             self.presidency.wake = None;
         }
+    }
+
+    /// Mod revision of a key `president` that names no member: put by hand, without a lease, or damaged so that nobody deletes it. Whoever
+    /// could still be it, as far as this version can tell, keeps it.
+    fn unclaimed_president(&self) -> Option<i64> {
+        let revision = *self.cluster.revisions.get(PRESIDENT)?;
+        let is_claimed = match &self.cluster.president {
+            Some(said) => {
+                let member = self.cluster.members.get(&said.node);
+                member.is_some_and(|member| member.incarnation == said.incarnation)
+                    || self.cluster.is_problem(&Key::Member(said.node.clone()))
+            }
+            None => self.presidency.own_term.is_some(),
+        };
+        (!is_claimed && matches!(self.life, Life::Inside(_))).then_some(revision)
+    }
+
+    /// When this node deletes such a key. It never writes over it: the key's create revision is the term.
+    fn vacate_at(&self) -> Option<Duration> {
+        let (_, since) = self.presidency.unclaimed?;
+        if self.line.is_ahead(PRESIDENT) || self.leaving {
+            return None;
+        }
+        Some(since + self.settings.lease * UNCLAIMED_LEASES + self.turn())
+    }
+
+    fn vacate(&self, now: Duration) -> Option<(Kind, Transaction)> {
+        let incarnation = self.incarnation()?;
+        let (at, _) = self.presidency.unclaimed?;
+        if self.vacate_at()? > now {
+            return None;
+        }
+        let guards = vec![
+            Guard::ChangedAt(PRESIDENT.to_owned(), at),
+            Guard::CreatedAt(self.member_key(), incarnation.0),
+        ];
+        let writes = vec![(PRESIDENT.to_owned(), None, false)];
+        Some((Kind::Vacate, Transaction { guards, writes }))
     }
 
     /// When this node tries to become president: members by node id, one after another, so that usually one tries.
@@ -110,17 +156,25 @@ impl NodeCore {
         if self.line.is_ahead(PRESIDENT) || self.leaving {
             return None;
         }
+        Some(since + self.turn())
+    }
+
+    /// How long this node lets others try first.
+    fn turn(&self) -> Duration {
         let nodes = &self.cluster.config.nodes;
         let id = |node| (nodes.get(node).map_or(u32::MAX, |config| config.id), node);
         let own = id(&self.settings.node);
         let rank = self.cluster.members.keys().filter(|node| id(node) < own).count();
         let rank = u32::try_from(rank).unwrap_or(u32::MAX);
-        Some(since + (self.settings.lease / RETRIES_PER_LEASE).saturating_mul(rank))
+        (self.settings.lease / RETRIES_PER_LEASE).saturating_mul(rank)
     }
 
     /// The same as a time to wake up: only when it could be tried then.
     pub(super) fn election_due(&self) -> Option<Duration> {
-        if self.line.is_free() { self.election_at() } else { None }
+        if !self.line.is_free() {
+            return None;
+        }
+        self.election_at().into_iter().chain(self.vacate_at()).min()
     }
 
     /// Somebody wrote over the key that this node created, and it is not understood: the node repairs what is its own.
@@ -130,6 +184,9 @@ impl NodeCore {
     }
 
     pub(super) fn elect(&mut self, now: Duration) -> Option<(Kind, Transaction)> {
+        if let Some(vacating) = self.vacate(now) {
+            return Some(vacating);
+        }
         let incarnation = self.incarnation()?;
         let free = if let Some(term) = self.damaged_term() {
             Guard::CreatedAt(PRESIDENT.to_owned(), term)

@@ -33,10 +33,22 @@ fn is_new_cluster(board: &Board<'_>) -> bool {
     !board.cluster.intents.values().any(|intent| intent.placed_for.iter().any(is_member))
 }
 
-/// Groups are placed once all configured nodes are members, or new_cluster_wait_s after the first became one; an operator's order ends the wait.
+/// Whether everybody is here whom a cluster that forms waits for: the nodes that were members when there last was a president, or, where that
+/// is unknown, all. A node in maintenance is not waited for, nor one that was dead before.
+fn all_awaited_are_here(board: &Board<'_>) -> bool {
+    let cluster = board.cluster;
+    let was_member =
+        |n: &NodeName| cluster.last_members.as_ref().is_none_or(|last| last.nodes.contains(n));
+    let mut awaited =
+        board.config.nodes.iter().filter(|(n, config)| !config.maintenance && was_member(n));
+    awaited.all(|(n, _)| cluster.members.contains_key(n))
+}
+
+/// Groups are placed once all nodes that are awaited are members, or new_cluster_wait_s after the first became one; an operator's order ends
+/// the wait.
 fn form(board: &mut Board<'_>) {
     let cluster = board.cluster;
-    let all_here = board.config.nodes.keys().all(|n| cluster.members.contains_key(n));
+    let all_here = all_awaited_are_here(board);
     let Some(first_ms) = cluster.members.values().map(|m| m.joined_ms).min() else { return };
     let until_ms = first_ms + u64::from(board.config.cluster.new_cluster_wait_s) * 1000;
     let was_ordered = board.sheets.iter().any(|s| s.ordered);

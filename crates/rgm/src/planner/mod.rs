@@ -52,8 +52,11 @@ pub struct Step {
 }
 
 impl Step {
-    /// Guards and operations together must fit into the store's limit of 128: one guard for each changed key and one for the president's.
-    pub const CHANGES_MAX: usize = 60;
+    /// The store takes 128 guards and 128 writes: one of each for each changed key, and a guard for the president's. Some are left for what
+    /// a store adds.
+    pub const CHANGES_MAX: usize = 120;
+    /// Bytes of keys, guards and values: a step that cannot be written would be planned again for ever.
+    pub(crate) const BYTES_MAX: usize = crate::store::TRANSACTION_BYTES_MAX;
 }
 
 /// What to write, in order; the first refused step ends it (the next look plans again).

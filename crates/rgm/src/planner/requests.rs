@@ -40,6 +40,10 @@ pub(super) struct Requests<'a> {
 /// What a request may change; two that overlap are done one after the other.
 enum Scope {
     Groups(Vec<GroupName>),
+    /// A group and the registered types: of two that register the same type, the second finds it registered.
+    GroupAndTypes(GroupName),
+    /// Nodes and where groups are: it is wanted when something is wrong, asks no method, and waits for nobody's VALIDATE.
+    Nodes,
     Everything,
 }
 
@@ -217,6 +221,10 @@ fn answered(cluster: &Cluster, id: &RequestId, answer: Answer) -> Vec<Change> {
 fn overlap(a: &Scope, b: &Scope) -> bool {
     match (a, b) {
         (Scope::Groups(a), Scope::Groups(b)) => a.iter().any(|g| b.contains(g)),
+        (Scope::Groups(groups), Scope::GroupAndTypes(group))
+        | (Scope::GroupAndTypes(group), Scope::Groups(groups)) => groups.contains(group),
+        (Scope::Groups(_) | Scope::GroupAndTypes(_), Scope::Nodes)
+        | (Scope::Nodes, Scope::Groups(_) | Scope::GroupAndTypes(_)) => false,
         _ => true,
     }
 }
@@ -245,6 +253,13 @@ fn scope(cluster: &Cluster, operation: &Operation) -> Scope {
         | Operation::CreateResource { group, builtin: None, .. }
         | Operation::Giveover { group, .. }
         | Operation::ControlRestart { group, .. } => Scope::Groups(vec![group.clone()]),
+        Operation::CreateResource { group, builtin: Some(_), .. } => {
+            Scope::GroupAndTypes(group.clone())
+        }
+        Operation::Evacuate { .. }
+        | Operation::ConfirmDead { .. }
+        | Operation::SetFencing { .. }
+        | Operation::SetMaintenance { .. } => Scope::Nodes,
         Operation::ChangeResource { resource, .. } | Operation::RemoveResource { resource } => {
             of_resources(std::slice::from_ref(resource))
         }

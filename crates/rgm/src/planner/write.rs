@@ -48,11 +48,11 @@ pub(super) fn plan(board: Board<'_>, accept: Option<&Accept<'_>>) -> Plan {
             if is_ordered { ordered.push(chunk) } else { rest.push(chunk) }
         }
     }
-    let together = first.changes.len()
-        + answer.changes.len()
-        + ordered.iter().map(|c| c.changes.len()).sum::<usize>();
+    let all = || ordered.iter().chain([&first, &answer]).flat_map(|chunk| &chunk.changes);
+    let is_one_step =
+        all().count() <= Step::CHANGES_MAX && all().map(bytes).sum::<usize>() <= Step::BYTES_MAX;
     let mut packer = Packer::default();
-    if together <= Step::CHANGES_MAX {
+    if is_one_step {
         for chunk in ordered.into_iter().chain([answer]) {
             first.changes.extend(chunk.changes);
             first.decisions.extend(chunk.decisions);
@@ -67,27 +67,42 @@ pub(super) fn plan(board: Board<'_>, accept: Option<&Accept<'_>>) -> Plan {
     Plan { steps: packer.finish(), wake_at_ms: board.wake_at_ms }
 }
 
+/// What a change adds to a transaction: its key, once more in its guard, and its value.
+fn bytes(change: &Change) -> usize {
+    2 * change.key.to_string().len() + change.object.as_ref().map_or(0, |o| o.encode().len())
+}
+
 #[derive(Default)]
 struct Packer {
     done: Vec<Step>,
     open: Step,
+    /// Of what is open.
+    open_bytes: usize,
 }
 
 impl Packer {
     fn add(&mut self, chunk: Chunk) {
-        if self.open.changes.len() + chunk.changes.len() > Step::CHANGES_MAX {
+        let sizes: Vec<usize> = chunk.changes.iter().map(bytes).collect();
+        if !self.has_room(sizes.len(), sizes.iter().sum()) {
             self.close();
         }
         self.open.decisions.extend(chunk.decisions);
-        for change in chunk.changes {
-            if self.open.changes.len() == Step::CHANGES_MAX {
+        for (change, size) in chunk.changes.into_iter().zip(sizes) {
+            if !self.has_room(1, size) {
                 self.close();
             }
             self.open.changes.push(change);
+            self.open_bytes += size;
         }
     }
 
+    fn has_room(&self, changes: usize, size: usize) -> bool {
+        self.open.changes.len() + changes <= Step::CHANGES_MAX
+            && self.open_bytes + size <= Step::BYTES_MAX
+    }
+
     fn close(&mut self) {
+        self.open_bytes = 0;
         if !self.open.changes.is_empty() {
             self.done.push(std::mem::take(&mut self.open));
         }
@@ -167,4 +182,33 @@ fn with_decisions(mut history: History, said: &[Decision]) -> History {
     let over = history.decisions.len().saturating_sub(History::DECISIONS_MAX);
     history.decisions.drain(..over);
     history
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Chunk, Packer, Step, bytes};
+    use crate::model::{Decision, History};
+    use crate::store::{Change, Key, Object};
+
+    fn history(group: usize, size: usize) -> Chunk {
+        let decision = Decision { at_ms: 0, sentence: "x".repeat(size), by: String::new() };
+        let history = History { decisions: vec![decision], ..History::default() };
+        let key = Key::History(format!("g{group}").as_str().into());
+        let changes = vec![Change { key, object: Some(Object::History(history)) }];
+        Chunk { changes, decisions: Vec::new() }
+    }
+
+    #[test]
+    fn no_step_is_larger_than_the_store_takes() {
+        for (chunks, size) in [(300, 10), (100, 50_000), (5, 1_000_000)] {
+            let mut packer = Packer::default();
+            (0..chunks).for_each(|group| packer.add(history(group, size)));
+            let steps = packer.finish();
+            assert_eq!(steps.iter().map(|s| s.changes.len()).sum::<usize>(), chunks);
+            for step in steps {
+                assert!(step.changes.len() <= Step::CHANGES_MAX);
+                assert!(step.changes.iter().map(bytes).sum::<usize>() <= Step::BYTES_MAX);
+            }
+        }
+    }
 }

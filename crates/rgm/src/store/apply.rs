@@ -69,6 +69,7 @@ impl Cluster {
                 v.term = created;
                 self.president = Some(v);
             }
+            (Key::LastMembers, Object::LastMembers(v)) => self.last_members = Some(v),
             (key, _) => unreachable!("the value of {key} was decoded as one of another kind"),
         }
     }
@@ -90,6 +91,7 @@ impl Cluster {
             Key::Member(k) => drop(self.members.remove(k)),
             Key::Observed(node, of) => remove_inner(&mut self.observed, node, of),
             Key::President => self.president = None,
+            Key::LastMembers => self.last_members = None,
         }
     }
 

@@ -47,6 +47,7 @@ impl Object {
             Self::Member(value) => wrap("member", value),
             Self::Observed(value) => wrap("observed", value),
             Self::President(value) => wrap("president", value),
+            Self::LastMembers(value) => wrap("last-members", value),
         }
     }
 
@@ -73,6 +74,7 @@ impl Object {
             Key::Member(_) => Self::Member(unwrap(kind, value)?),
             Key::Observed(..) => Self::Observed(unwrap(kind, value)?),
             Key::President => Self::President(unwrap(kind, value)?),
+            Key::LastMembers => Self::LastMembers(unwrap(kind, value)?),
         })
     }
 }

@@ -40,6 +40,8 @@ pub enum Key {
     Observed(NodeName, GroupName),
     /// `president`
     President,
+    /// `last-members`
+    LastMembers,
 }
 
 /// The path is none of this version's.
@@ -66,6 +68,7 @@ impl Key {
             Self::Member(_) => "member",
             Self::Observed(..) => "observed",
             Self::President => "president",
+            Self::LastMembers => "last-members",
         }
     }
 
@@ -79,7 +82,7 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind())?;
         match self {
-            Self::Cluster | Self::President => Ok(()),
+            Self::Cluster | Self::President | Self::LastMembers => Ok(()),
             Self::Node(node) | Self::Fence(node) | Self::Member(node) => {
                 write!(f, "/{}", Element(node.as_str()))
             }
@@ -137,6 +140,7 @@ impl FromStr for Key {
         Ok(match (kind, names.as_slice()) {
             ("cluster", []) => Self::Cluster,
             ("president", []) => Self::President,
+            ("last-members", []) => Self::LastMembers,
             ("node", [node]) => Self::Node(NodeName::new(node)),
             ("type", [name]) => Self::Type(TypeName::new(name)),
             ("group", [group]) => Self::Group(GroupName::new(group)),

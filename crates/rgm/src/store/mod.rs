@@ -12,11 +12,12 @@ mod transaction;
 
 pub use codec::FORMAT;
 pub use key::{Key, UnknownKey};
+pub(crate) use transaction::TRANSACTION_BYTES_MAX;
 pub use transaction::{VALUE_BYTES_MAX, WriteError};
 
 use crate::model::{
-    Answer, ClusterSettings, Fence, FiniOwed, Group, History, Intent, Job, Member, NodeConfig,
-    Observed, President, Request, Resource, TypeConfig,
+    Answer, ClusterSettings, Fence, FiniOwed, Group, History, Intent, Job, LastMembers, Member,
+    NodeConfig, Observed, President, Request, Resource, TypeConfig,
 };
 
 /// A value to be written.
@@ -39,6 +40,7 @@ pub enum Object {
     Member(Member),
     Observed(Observed),
     President(President),
+    LastMembers(LastMembers),
 }
 
 /// One change of a transaction.

@@ -195,6 +195,10 @@ fn samples() -> Vec<(Key, Object)> {
         (Key::Member("n1".into()), Object::Member(member)),
         (Key::Observed("n1".into(), "web".into()), Object::Observed(observed())),
         (Key::President, Object::President(president)),
+        (
+            Key::LastMembers,
+            Object::LastMembers(LastMembers { nodes: vec!["n1".into(), "n2".into()] }),
+        ),
     ]
 }
 
@@ -358,7 +362,7 @@ fn what_the_store_would_refuse_for_its_size_is_an_error_that_names_the_key() {
     assert_eq!(error, WriteError::Twice { key: "group/a".to_owned() });
     let error = write(&[large(&"a".repeat(1000), 1)]).unwrap_err();
     assert!(matches!(error, WriteError::KeyTooLong { .. }));
-    let many: Vec<Change> = (0..=OPERATIONS_MAX / 2).map(|i| large(&format!("g{i}"), 1)).collect();
+    let many: Vec<Change> = (0..=OPERATIONS_MAX).map(|i| large(&format!("g{i}"), 1)).collect();
     assert!(matches!(write(&many), Err(WriteError::TooMany { .. })));
 }
 

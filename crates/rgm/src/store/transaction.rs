@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 /// Largest value, in bytes (`control::Entry::VALUE_BYTES_MAX`).
 pub const VALUE_BYTES_MAX: usize = 1024 * 1024;
-/// Keys and values of one transaction, in bytes (`control::Txn::BYTES_MAX`), less what the cluster's prefix adds to 128 keys.
-pub(super) const TRANSACTION_BYTES_MAX: usize = VALUE_BYTES_MAX + 128 * 1024;
-/// Guards and writes of one transaction (`control::Txn::OPS_MAX`).
+/// Keys and values of one transaction, in bytes (`control::Txn::BYTES_MAX`), less what the cluster's prefix adds to 256 keys.
+pub(crate) const TRANSACTION_BYTES_MAX: usize = VALUE_BYTES_MAX + 128 * 1024;
+/// Guards of one transaction, and writes of one, each (`control::Txn::OPS_MAX`).
 pub(super) const OPERATIONS_MAX: usize = 128;
 /// Longest key below the cluster's prefix, in bytes (`control::Entry::KEY_BYTES_MAX` less room for the prefix).
 pub(super) const KEY_BYTES_MAX: usize = 900;
@@ -56,7 +56,7 @@ pub enum WriteError {
     },
     /// All together are too many keys.
     #[error(
-        "one change would touch {count} keys and guards, at most {OPERATIONS_MAX} are possible; do it in smaller parts"
+        "one change would touch {count} keys, with guards, at most {OPERATIONS_MAX} are possible; do it in smaller parts"
     )]
     TooMany {
         /// How many.
@@ -97,7 +97,7 @@ impl Transaction {
             });
             transaction.writes.push((key, value, change.key.is_leased()));
         }
-        let count = transaction.guards.len() + transaction.writes.len();
+        let count = transaction.guards.len().max(transaction.writes.len());
         if count > OPERATIONS_MAX {
             return Err(WriteError::TooMany { count });
         }

@@ -224,3 +224,38 @@ fn a_member_key_that_never_goes_is_named_with_what_to_do() {
     world.store.delete("member/n1");
     assert!(world.run_until(ms(100), |w| w.core(index).incarnation().is_some()));
 }
+
+#[test]
+fn a_president_key_that_names_no_member_is_deleted_and_then_somebody_is_elected() {
+    let nobody = br#"{"format":1,"kind":"president","value":{"node":"n9","incarnation":3}}"#;
+    for value in [&nobody[..], b"{"] {
+        let mut world = World::with(&["n1", "n2", "n3"]);
+        world.run(ms(3000));
+        let first = world.presidents()[0];
+        // The president dies, and somebody puts the key back without a lease.
+        world.nodes[first].runs = false;
+        assert!(world.run_until(LEASE * 2, |w| !w.store.has("president")));
+        world.store.put("president", value.to_vec(), None);
+        let put = world.store.revision;
+        world.run(LEASE * 2);
+        assert_eq!(world.store.entries["president"].0.create_revision, put);
+        assert!(world.run_until(LEASE * 2, |w| w.presidents().len() == 1));
+        // Never written over: the term is the create revision.
+        let (raw, _) = &world.store.entries["president"];
+        assert!(raw.create_revision > put && raw.create_revision == raw.mod_revision);
+        let is_said = |e: &&Effect| matches!(e, Effect::Say(_, d) if d.sentence.contains("has named no member"));
+        let said =
+            (0..3).map(|i| world.effects_since(i, ms(0)).into_iter().filter(is_said).count());
+        assert_eq!(said.sum::<usize>(), 1);
+    }
+}
+
+#[test]
+fn a_president_that_lives_keeps_its_key() {
+    let mut world = World::with(&["n1", "n2"]);
+    world.run(ms(3000));
+    let (first, at) = (world.presidents()[0], world.store.entries["president"].0.create_revision);
+    world.run(LEASE * 10);
+    assert_eq!(world.presidents(), [first]);
+    assert_eq!(world.store.entries["president"].0.create_revision, at);
+}

@@ -118,5 +118,5 @@ fn a_plan_that_mishandles_keys_is_refused() {
         key: Key::Group(GroupName::new(&format!("g{n}"))),
         object: Some(Object::Group(Group::default())),
     });
-    refuses(&cluster, many.collect(), "61 changes");
+    refuses(&cluster, many.collect(), "121 changes");
 }

@@ -356,3 +356,20 @@ fn what_cannot_be_read_is_not_touched() {
         ("scrgadm -r -g odd", "the resource group odd is in the control store but cannot be used: it was written by a newer version; update this node"),
     ]);
 }
+
+#[test]
+fn a_circle_over_two_network_addresses_of_one_group_is_refused() {
+    let mut world = World::with_types();
+    world.does("scrgadm -a -g a -h n1,n2");
+    world.does("scrgadm -a -L -g a -l lh1");
+    world.does("scrgadm -a -L -g a -l lh2");
+    world.does("scrgadm -a -j x -g a -t SUNW.gds -x Start_command=x");
+    world.does("scrgadm -a -j y -g a -t SUNW.gds -x Start_command=x");
+    // One address after a resource is sensible: that resource does not wait for it.
+    world.does("scrgadm -c -j lh1 -y Resource_dependencies=x");
+    world.refuses_all(&[(
+        "scrgadm -c -j lh2 -y Resource_dependencies=y",
+        "the dependencies would go in a circle: lh1 → x → lh2 → y → lh1; leave one of them out",
+    )]);
+    world.does("scrgadm -c -j lh2 -y Resource_dependencies=x");
+}

@@ -5,6 +5,7 @@
 //! > the clock goes back 60 s
 //! > n1 cannot start web: why   > n1 can start web         > n1 cannot stop web   > n1 is idle      > n1 acts again
 //! > n1 refuses checks of r: w  > n1 passes checks of r    > fencing fails: why   > fencing works
+//! > n2 owes FINI of app
 //! > n1 failed to start web under generation 1
 //! > n1 reports web ONLINE       > deleted intent web  > damaged group/web        > repaired             > root: scswitch … > root: change web Failback=TRUE …
 //! ```
@@ -65,6 +66,7 @@ pub(super) fn event(world: &mut World, line: &str, happened: &mut Happened, kept
             let generation = generation.parse().expect("a generation");
             world.report_failure(&NodeName::new(node), &GroupName::new(group), generation);
         }
+        [node, "owes", "FINI", "of", resource] => world.owe(node, resource),
         [node, "reports", group, state] => report(world, node, group, state),
         _ => panic!("no event: {line}"),
     }
@@ -165,6 +167,7 @@ fn damage(world: &mut World, key: &str, kept: &mut Vec<Kept>) {
             }
         }
         "cluster" => {}
+        "last-members" => cluster.last_members = None,
         _ => {}
     }
     let problem = Problem { key: key.to_owned(), sentence: "cannot be read".to_owned() };
@@ -234,6 +237,16 @@ fn configuration(words: &[&str]) -> Option<Operation> {
             Operation::ChangeGroup { group: GroupName::new(group), assignments: assignments(rest) }
         }
         ["remove", "group", group] => Operation::RemoveGroup { group: GroupName::new(group) },
+        ["remove", "node", n] => Operation::RemoveNode { node: NodeName::new(n) },
+        ["create-first", r, "of", of_type, "in", g] => Operation::CreateResource {
+            resource: ResourceName::new(r),
+            type_name: (*of_type).to_owned(),
+            group: GroupName::new(g),
+            system: Vec::new(),
+            extension: Vec::new(),
+            enabled: true,
+            builtin: Some(Box::new(super::setup::resource_type(of_type))),
+        },
         ["remove", "resource", r] => Operation::RemoveResource { resource: ResourceName::new(r) },
         ["tune", r, rest @ ..] => Operation::ChangeResource {
             resource: ResourceName::new(r),

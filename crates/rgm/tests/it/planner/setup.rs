@@ -142,7 +142,7 @@ fn resource(world: &mut World, name: &str, group: &str, words: &[&str]) {
     world.cluster.config.resources.insert(ResourceName::new(name), resource);
 }
 
-fn resource_type(kind: &str) -> ResourceType {
+pub(super) fn resource_type(kind: &str) -> ResourceType {
     let base = match kind {
         "disk" => "HAStoragePlus",
         "ip" => "LogicalHostname",

@@ -72,6 +72,16 @@ impl World {
         }
     }
 
+    /// The node must still run FINI of a resource (its STOP stands for it).
+    pub(super) fn owe(&mut self, node: &str, resource: &str) {
+        let (config, name) = (&self.cluster.config, ResourceName::new(resource));
+        let call = config.call(&name, rtr::Method::Stop, &[]).expect("a method");
+        let resource = config.resources[&name].clone();
+        let type_config = config.types[&resource.type_name].clone();
+        let owed = rgm::FiniOwed { call, resource, type_config };
+        self.cluster.fini.entry(NodeName::new(node)).or_default().insert(name, owed);
+    }
+
     /// Plans and applies until nothing is left to do.
     pub(super) fn plan(&mut self, happened: &mut Happened) {
         for _ in 0..ROUNDS_MAX {
@@ -183,6 +193,8 @@ impl World {
             (Key::Fini(n, r), Some(Object::Fini(o))) => {
                 cluster.fini.entry(n).or_default().insert(r, o);
             }
+            (Key::Fini(n, _), None) => drop(cluster.fini.remove(&n)),
+            (Key::LastMembers, Some(Object::LastMembers(o))) => cluster.last_members = Some(o),
             (key, object) => panic!("the president must not write {key}: {object:?}"),
         }
     }
