@@ -69,8 +69,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "[chat|idle|login|presence|latency|start…] [--runs N] [--servers A,B] [--quick yes]",
-        about: "measure beside ejabberd and Prosody; writes docs/performance.md",
+        arguments: "[chat|idle|login|presence|latency|start…] [--runs N] [--servers A,B] [--quick yes] | failover [--quick] [--runs N] [--contender WORD] [--fault NAME]",
+        about: "measure beside ejabberd and Prosody, writes docs/performance.md; failover: beside keepalived, writes docs/failover.md",
         run: bench::run,
     },
     Command {

@@ -15,9 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How etcd is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tuning {
-    /// As docs/two-nodes.md says: heartbeat 50 ms, election 500 ms. With etcd's own 1000 ms a dying leader takes all leases of 2 s with it.
+    /// As docs/two-nodes.md says: heartbeat 50 ms, election 300 ms. With etcd's own 1000 ms a dying leader takes all leases of 2 s with it.
     Documented,
-    /// For a lease of 1 s: heartbeat 20 ms, election 200 ms.
+    /// For a lease of 1 s: heartbeat 20 ms, election 140 ms.
     Tight,
 }
 
@@ -42,8 +42,8 @@ impl Etcd {
             ["/bin/sh", "-c", &enter, "etcd"].map(ToOwned::to_owned).to_vec()
         });
         let (heartbeat_ms, election_ms) = match tuning {
-            Tuning::Documented => (50, 500),
-            Tuning::Tight => (20, 200),
+            Tuning::Documented => (50, 300),
+            Tuning::Tight => (20, 140),
         };
         let settings = Settings {
             addresses: addresses.iter().map(|a| a.parse()).collect::<Result<_, _>>()?,

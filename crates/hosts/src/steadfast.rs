@@ -9,7 +9,7 @@ use crate::site::{ADDRESSES, HOSTS, SERVICE, SERVICE_NAME, Site};
 use crate::space::Process;
 use anyhow::{Context, Result};
 use node_api::Client;
-use rgm::{Assignment, Fencing, Operation, ResourceName};
+use rgm::{Assignment, Fencing, Operation};
 use std::fs;
 use std::time::Duration;
 
@@ -143,7 +143,13 @@ impl Steadfast {
     }
 
     fn config(&self, site: &Site, name: &str, root: &std::path::Path) -> String {
-        let endpoints = self.etcd.as_ref().map(Etcd::endpoints).unwrap_or_default();
+        let mut endpoints = self.etcd.as_ref().map(Etcd::endpoints).unwrap_or_default();
+        // Its own, the witness's, and last the other host's, as docs/two-nodes.md has it.
+        if name == HOSTS[0] && endpoints.len() == ADDRESSES.len() {
+            endpoints.swap(1, 2);
+        } else {
+            endpoints.rotate_left(1);
+        }
         let Settings { lease_s, reserve_s, .. } = self.settings;
         let (cluster, tls) = (site.unique(), root.join("keep"));
         let tls = tls.display();
@@ -197,9 +203,9 @@ impl Steadfast {
             Operation::CreateGroup { group: GROUP.into(), assignments: vec![nodes, patient] },
         )?;
         let lists = vec![assign("HostnameList", SERVICE_NAME)];
-        self.create(site, ADDRESS, "SUNW.LogicalHostname", Vec::new(), lists)?;
+        self.create(site, ADDRESS, "SUNW.LogicalHostname", (Vec::new(), lists))?;
         let mounts = vec![assign("FilesystemMountPoints", SHARED)];
-        self.create(site, STORAGE, "SUNW.HAStoragePlus", Vec::new(), mounts)?;
+        self.create(site, STORAGE, "SUNW.HAStoragePlus", (Vec::new(), mounts))?;
         let command = site.service_command("$STEADFAST_NODE").join(" ");
         let probe = format!("{} probe {SERVICE} 900", site.programs.http.display());
         let system = vec![
@@ -216,19 +222,20 @@ impl Steadfast {
             assign("Probe_command", &probe),
             assign("Probe_timeout", "1"),
         ];
-        self.create(site, SERVER, "SUNW.gds", system, extension)?;
+        self.create(site, SERVER, "SUNW.gds", (system, extension))?;
         self.order(site, 0, Operation::Online { groups: Some(vec![GROUP.into()]) })
     }
 
+    /// `properties`: those of the system, and the type's own.
     fn create(
         &self,
         site: &Site,
         name: &str,
         kind: &str,
-        system: Vec<Assignment>,
-        extension: Vec<Assignment>,
+        properties: (Vec<Assignment>, Vec<Assignment>),
     ) -> Result<()> {
         let rtr = agents::builtin(kind).with_context(|| format!("no built-in type {kind}"))?;
+        let (system, extension) = properties;
         let operation = Operation::CreateResource {
             resource: name.into(),
             type_name: kind.to_owned(),
@@ -239,19 +246,6 @@ impl Steadfast {
             builtin: Some(Box::new(rtr)),
         };
         self.order(site, 0, operation)
-    }
-
-    /// Sets properties of the service.
-    pub fn tune(
-        &self,
-        site: &Site,
-        at: usize,
-        resource: &str,
-        system: Vec<Assignment>,
-        extension: Vec<Assignment>,
-    ) -> Result<()> {
-        let resource: ResourceName = resource.into();
-        self.order(site, at, Operation::ChangeResource { resource, system, extension })
     }
 }
 

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use std::time::{Duration, Instant};
 
 /// How long the service may be away before a run counts as failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(100);
 /// How long the service must be steady afterwards to be called back.
 const STEADY: Duration = Duration::from_millis(400);
 
