@@ -66,7 +66,8 @@ fn cluster(storage: Storage) -> Result<Lab> {
         for method in METHODS {
             lab.put(machine, &format!("/opt/SUNWiimsc/bin/{method}"), include_str!("iim/methods"))?;
         }
-        lab.sh(machine, "chmod 755 /opt/SUNWiimsc/bin/* && mkdir -p /usr/cluster/lib/rgm/rtreg").good();
+        lab.sh(machine, "chmod 755 /opt/SUNWiimsc/bin/* && mkdir -p /usr/cluster/lib/rgm/rtreg")
+            .good();
         lab.install(machine, &toml)?;
     }
     lab.members("im-node-1", &["im-node-1", "im-node-2"]);
@@ -127,7 +128,9 @@ const ALL_ON_1: [&str; 4] = [
 /// "To Configure HA on Node 1", "… on Node n": runtime files on the shared disk, the RTR file by a soft link.
 fn configure(lab: &Lab, storage: Storage) {
     let ready = match storage {
-        Storage::Failover => "mkfs.ext4 -q -F $(awk '{print $1}' /etc/fstab) && mkdir -p /global/im && mount /global/im",
+        Storage::Failover => {
+            "mkfs.ext4 -q -F $(awk '{print $1}' /etc/fstab) && mkdir -p /global/im && mount /global/im"
+        }
         Storage::Global | Storage::GlobalAtBoot => "mkdir -p /global/im && mount /global/im",
     };
     let files = "mkdir -p /global/im/im_resource_group && echo chapter >/global/im/im_resource_group/iim.conf && umount /global/im";
@@ -138,7 +141,11 @@ fn configure(lab: &Lab, storage: Storage) {
         lab.sh("im-node-2", "mount /global/im").good();
     }
     for machine in ["im-node-1", "im-node-2"] {
-        lab.sh(machine, "ln -s /opt/SUNWiim/cluster/SUNW.iim \\\n /usr/cluster/lib/rgm/rtreg/SUNW.iim").good();
+        lab.sh(
+            machine,
+            "ln -s /opt/SUNWiim/cluster/SUNW.iim \\\n /usr/cluster/lib/rgm/rtreg/SUNW.iim",
+        )
+        .good();
     }
 }
 
@@ -177,12 +184,17 @@ fn create_storage(lab: &Lab, storage: Storage) {
         lab.sh("im-node-1", "steadfast cluster set unfenced_storage_allowed=TRUE").good();
     }
     types(lab, enable, &[GROUP_ON_2, host, "im_resource_group_store=OFFLINE/ONLINE"]);
-    lab.sh("im-node-2", "mountpoint -q /global/im && test -f /global/im/im_resource_group/iim.conf").good();
+    lab.sh(
+        "im-node-2",
+        "mountpoint -q /global/im && test -f /global/im/im_resource_group/iim.conf",
+    )
+    .good();
 }
 
 /// "To Register the Resource Type and Create a Resource".
 fn create_service(lab: &Lab) {
-    let before = [GROUP_ON_2, "im_logical_host=OFFLINE/ONLINE", "im_resource_group_store=OFFLINE/ONLINE"];
+    let before =
+        [GROUP_ON_2, "im_logical_host=OFFLINE/ONLINE", "im_resource_group_store=OFFLINE/ONLINE"];
     types(lab, "scrgadm -a -t SUNW.iim", &before);
     refuses(lab, "scrgadm -a -t SUNW.iim", "resource type SUNW.iim is registered already");
     refuses(
@@ -249,12 +261,16 @@ fn misspell(lab: &Lab) {
         "scswitch -Z -g im-resource-group",
         "there is no resource group im-resource-group; did you mean im_resource_group?",
     );
-    refuses(lab, "scswitch -e -j im-resource", "there is no resource im-resource; did you mean im_resource?");
+    refuses(
+        lab,
+        "scswitch -e -j im-resource",
+        "there is no resource im-resource; did you mean im_resource?",
+    );
     refuses(lab, "scrgadm -a -t SUNW.iimm", "did you mean SUNW.iim?");
     refuses(
         lab,
         "scrgadm -c -j im_resource -x FailoverEnabled=False",
-        "did you mean Failover_enabled?",
+        "did you mean Failover_enabled (-x)?",
     );
 }
 

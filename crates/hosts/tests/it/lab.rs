@@ -64,7 +64,6 @@ impl Said {
 /// One machine.
 struct Machine {
     address: String,
-    root: PathBuf,
     setup: String,
     space: Option<Space>,
 }
@@ -114,7 +113,7 @@ impl Lab {
             let root = path.join(name);
             furnish(&root, disk.device(at))?;
             let setup = setup(&root);
-            let machine = Machine { address: (*address).to_owned(), root, setup, space: None };
+            let machine = Machine { address: (*address).to_owned(), setup, space: None };
             all.insert((*name).to_owned(), machine);
         }
         let wire = Some(Wire::start(http())?);
@@ -152,8 +151,8 @@ impl Lab {
         };
         command.env_clear().env("PATH", PATH).env("HOME", "/root").env("LAB", &self.folder);
         command.env("LC_ALL", "C.UTF-8").env("DEBIAN_FRONTEND", "noninteractive");
-        let out = command.stdin(Stdio::null()).output().expect("nsenter runs");
-        self.carry_parcels().expect("parcels are carried");
+        let out = command.stdin(Stdio::null()).output().unwrap_or_else(|e| panic!("nsenter: {e}"));
+        self.carry_parcels().unwrap_or_else(|e| panic!("{e:#}"));
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
         let rest = String::from_utf8_lossy(&out.stderr);
         Said { code: out.status.code().unwrap_or(-1), text: text + &rest }
@@ -186,7 +185,8 @@ impl Lab {
     #[track_caller]
     pub(crate) fn members(&self, machine: &str, nodes: &[&str]) {
         self.until(machine, "scha_cluster_get -O NODENAME_LOCAL >/dev/null && scstat -n", |said| {
-            let is_online = |node: &&str| said.lines().any(|l| l.contains(*node) && l.contains("Online"));
+            let is_online =
+                |node: &&str| said.lines().any(|l| l.contains(*node) && l.contains("Online"));
             nodes.iter().all(is_online)
         });
     }
@@ -205,11 +205,6 @@ impl Lab {
         Ok(machine.space.as_ref().context("is off")?.path(path))
     }
 
-    /// Whether a machine is on.
-    pub(crate) fn is_on(&self, machine: &str) -> bool {
-        self.lock().machines.get(machine).is_some_and(|m| m.space.is_some())
-    }
-
     /// Waits until a script ends well and says what `fits`.
     #[track_caller]
     pub(crate) fn until(&self, machine: &str, script: &str, fits: impl Fn(&str) -> bool) -> String {
@@ -217,7 +212,12 @@ impl Lab {
         let waited = wait_for(script, Duration::from_secs(45), || {
             let said = self.sh(machine, script);
             last.clone_from(&said.text);
-            if said.code == 0 && fits(&said.text) { Ok(Some(())) } else { std::thread::sleep(LOOK_AGAIN * 5); Ok(None) }
+            if said.code == 0 && fits(&said.text) {
+                Ok(Some(()))
+            } else {
+                std::thread::sleep(LOOK_AGAIN * 5);
+                Ok(None)
+            }
         });
         assert!(waited.is_ok(), "{script}: it still says:\n{last}");
         last
@@ -312,7 +312,8 @@ fn serve_power(inner: &Mutex<Inner>, folder: &Path) {
         let said = inner.lock().unwrap_or_else(PoisonError::into_inner).switch(controller, action);
         let said = said.unwrap_or_else(|error| format!("{error:#}"));
         let draft = path.with_extension("draft");
-        let _ = fs::write(&draft, said + "\n").and_then(|()| fs::rename(&draft, path.with_extension("done")));
+        let _ = fs::write(&draft, said + "\n")
+            .and_then(|()| fs::rename(&draft, path.with_extension("done")));
     }
 }
 

@@ -6,7 +6,12 @@
 #![expect(clippy::unwrap_used, reason = "a failed call is a failed test")]
 #![expect(clippy::print_stdout, reason = "what was measured is for whoever runs them")]
 
+mod bad_input;
+mod chapter;
+mod lab;
+mod security;
 mod stuck;
+mod two_nodes;
 
 use hosts::faults::{Fault, Rig, common, ours};
 use hosts::steadfast::{Settings, Steadfast};

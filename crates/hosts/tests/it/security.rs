@@ -21,7 +21,11 @@ fn machines() -> Result<Lab> {
     lab.sh("n1", CERTIFICATES).good();
     let tls = tls(&lab);
     for (machine, _) in MACHINES {
-        lab.put(machine, "/etc/hosts", "127.0.0.1 localhost\n10.77.0.1 n1\n10.77.0.2 n2\n10.77.0.20 www\n")?;
+        lab.put(
+            machine,
+            "/etc/hosts",
+            "127.0.0.1 localhost\n10.77.0.1 n1\n10.77.0.2 n2\n10.77.0.20 www\n",
+        )?;
     }
     lab.put("n1", "/etc/systemd/system/steadfast-etcd.service", &ETCD.replace("TLS", &tls))?;
     lab.sh("n1", "systemctl enable --now steadfast-etcd").good();
@@ -35,13 +39,17 @@ fn tls(lab: &Lab) -> String {
 
 fn ctl(lab: &Lab) -> String {
     let tls = tls(lab);
-    format!("ETCDCTL_API=3 etcdctl --endpoints https://127.0.0.1:2379 --cacert {tls}/ca.pem --cert {tls}/n1.pem --key {tls}/n1.key")
+    format!(
+        "ETCDCTL_API=3 etcdctl --endpoints https://127.0.0.1:2379 --cacert {tls}/ca.pem --cert {tls}/n1.pem --key {tls}/n1.key"
+    )
 }
 
 /// A node's file; `who` names the certificate.
 fn toml(lab: &Lab, ca: &str, who: &str) -> String {
     let (name, tls) = (lab.cluster_name(), tls(lab));
-    format!("[cluster]\nname = \"{name}\"\n[store]\nengine = \"etcd\"\nendpoints = [\"https://10.77.0.1:2379\"]\nca = \"{tls}/{ca}.pem\"\ncert = \"{tls}/{who}.pem\"\nkey = \"{tls}/{who}.key\"\n[lease]\ntime_s = 2\n")
+    format!(
+        "[cluster]\nname = \"{name}\"\n[store]\nengine = \"etcd\"\nendpoints = [\"https://10.77.0.1:2379\"]\nca = \"{tls}/{ca}.pem\"\ncert = \"{tls}/{who}.pem\"\nkey = \"{tls}/{who}.key\"\n[lease]\ntime_s = 2\n"
+    )
 }
 
 fn key(lab: &Lab, path: &str) -> String {
@@ -55,7 +63,8 @@ fn cluster() -> Result<Lab> {
     lab.members("n1", &["n1"]);
     lab.install("n2", &toml(&lab, "ca", "n2"))?;
     lab.members("n1", &["n1", "n2"]);
-    lab.sh("n1", "scrgadm -a -g web -h n1,n2 && scrgadm -a -L -g web -l www && scswitch -Z -g web").good();
+    lab.sh("n1", "scrgadm -a -g web -h n1,n2 && scrgadm -a -L -g web -l www && scswitch -Z -g web")
+        .good();
     Ok(lab)
 }
 
@@ -68,10 +77,17 @@ fn log_says(lab: &Lab, machine: &str, sentence: &str) {
 fn nothing_beyond_loopback_goes_without_mutual_tls() -> Result<()> {
     let lab = machines()?;
     let good = toml(&lab, "ca", "n2");
-    let without = |what: &str| good.lines().filter(|l| !l.starts_with(what)).collect::<Vec<_>>().join("\n");
+    let without =
+        |what: &str| good.lines().filter(|l| !l.starts_with(what)).collect::<Vec<_>>().join("\n");
     let files = [
-        (good.replace("https://", "http://"), "leaves this machine without encryption: write https:// and set the files ca, cert and key"),
-        (without("c").replace("[node", "").replace("key =", "#"), "needs certificates: set the files ca, cert and key"),
+        (
+            good.replace("https://", "http://"),
+            "leaves this machine without encryption: write https:// and set the files ca, cert and key",
+        ),
+        (
+            without("c").replace("[node", "").replace("key =", "#"),
+            "needs certificates: set the files ca, cert and key",
+        ),
         (without("cert"), "store.ca, store.cert and store.key are set together or not at all"),
         (good.replace("n2.key", "n1.key"), "is not the key of the certificate"),
         (good.replace("n2.pem", "none.pem"), "cannot be read"),
@@ -92,7 +108,8 @@ fn nothing_beyond_loopback_goes_without_mutual_tls() -> Result<()> {
     lab.put("n2", "/etc/steadfast/node.toml", &toml(&lab, "stranger-ca", "n2"))?;
     lab.sh("n2", "systemctl restart steadfast-node").good();
     lab.until("n2", "scstat -n", |said| said.contains("its certificate is not accepted"));
-    let keys = lab.sh("n1", &format!("{} get --prefix --keys-only {}", ctl(&lab), key(&lab, ""))).good();
+    let keys =
+        lab.sh("n1", &format!("{} get --prefix --keys-only {}", ctl(&lab), key(&lab, ""))).good();
     assert!(!keys.contains("n2"), "a stranger left traces: {keys}");
     // Nodes listen nowhere: all they want of each other is in the store.
     let listening = lab.sh("n1", "ss -Hltnup").good();
@@ -117,8 +134,13 @@ fn old_members_and_members_of_other_clusters_stay_outside() -> Result<()> {
     lab.members("n1", &["n1", "n2"]);
 
     lab.sh("n2", "systemctl stop steadfast-node; cp /var/lib/steadfast/node/cluster-id id; echo 0123456789abcdef0123456789abcdef >/var/lib/steadfast/node/cluster-id; systemctl start steadfast-node").good();
-    log_says(&lab, "n2", "n2 does not join: it belongs to cluster 0123456789abcdef0123456789abcdef, and the control store is of cluster");
-    lab.sh("n2", "cp id /var/lib/steadfast/node/cluster-id; systemctl restart steadfast-node").good();
+    log_says(
+        &lab,
+        "n2",
+        "n2 does not join: it belongs to cluster 0123456789abcdef0123456789abcdef, and the control store is of cluster",
+    );
+    lab.sh("n2", "cp id /var/lib/steadfast/node/cluster-id; systemctl restart steadfast-node")
+        .good();
     lab.members("n1", &["n1", "n2"]);
 
     // A store that was emptied is not taken for a new cluster, by nobody.
@@ -133,7 +155,11 @@ fn old_members_and_members_of_other_clusters_stay_outside() -> Result<()> {
 
 /// Puts every value again that a key ever had, oldest first, and gives them.
 fn history(lab: &Lab, path: &str) -> Vec<String> {
-    let script = format!("for r in $(seq 2 200); do {} get --print-value-only --rev=$r {} 2>/dev/null || break; done | grep . | uniq", ctl(lab), key(lab, path));
+    let script = format!(
+        "for r in $(seq 2 200); do {} get --print-value-only --rev=$r {} 2>/dev/null || break; done | grep . | uniq",
+        ctl(lab),
+        key(lab, path)
+    );
     lab.sh("n1", &script).text.lines().map(str::to_owned).collect()
 }
 
@@ -154,7 +180,10 @@ fn what_is_written_again_does_nothing() -> Result<()> {
     let (intents, observed) = (history(&lab, "intent/web"), history(&lab, "observed/n1/web"));
     let member = history(&lab, "member/n1").pop().unwrap_or_default();
     let president = history(&lab, "president").pop().unwrap_or_default();
-    assert!(intents.len() >= 3 && !observed.is_empty() && !member.is_empty(), "{intents:?} {observed:?}");
+    assert!(
+        intents.len() >= 3 && !observed.is_empty() && !member.is_empty(),
+        "{intents:?} {observed:?}"
+    );
 
     // n1 begins a new life; what belongs to the old one is put again, as whoever recorded it would.
     lab.sh("n1", "systemctl restart steadfast-node").good();
@@ -164,7 +193,11 @@ fn what_is_written_again_does_nothing() -> Result<()> {
         put(&lab, "observed/n1/web", value);
         assert!(holders(&lab).len() <= 1);
     }
-    put(&lab, "answer/1-1", "{\"format\":1,\"kind\":\"answer\",\"value\":{\"refusal\":null,\"messages\":[],\"goals\":[],\"at_ms\":1}}");
+    put(
+        &lab,
+        "answer/1-1",
+        "{\"format\":1,\"kind\":\"answer\",\"value\":{\"refusal\":null,\"messages\":[],\"goals\":[],\"at_ms\":1}}",
+    );
     put(&lab, "observed/n9/web", observed.last().map_or("", String::as_str));
     for _ in 0..5 {
         assert_eq!(holders(&lab), ["n2"], "an old state moved the group");
@@ -181,7 +214,11 @@ fn what_is_written_again_does_nothing() -> Result<()> {
 
     // With the guards that the program itself uses, the store refuses what an old president or an old member writes.
     let guarded = |guard: &str, path: &str, value: &str| {
-        let words = format!("create(\"{}\") = \"{guard}\"\n\nput {} '{value}'\n\n\n", key(&lab, path), key(&lab, "intent/web"));
+        let words = format!(
+            "create(\"{}\") = \"{guard}\"\n\nput {} '{value}'\n\n\n",
+            key(&lab, path),
+            key(&lab, "intent/web")
+        );
         lab.put("n1", "/root/download/txn", &words).unwrap();
         lab.sh("n1", &format!("{} txn <txn", ctl(&lab))).good()
     };
@@ -197,9 +234,17 @@ fn what_is_written_again_does_nothing() -> Result<()> {
 fn only_root_and_the_admin_group_command_a_node() -> Result<()> {
     let lab = cluster()?;
     let nobody = "setpriv --reuid=nobody --regid=nogroup --clear-groups";
-    let admin = "setpriv --reuid=nobody --regid=nogroup --groups $(getent group steadfast | cut -d: -f3)";
+    let admin =
+        "setpriv --reuid=nobody --regid=nogroup --groups $(getent group steadfast | cut -d: -f3)";
     let refused = "only root and the admin group may ask it";
-    for command in ["scstat", "scrgadm -pvv", "scswitch -F -g web", "pmfadm -q tag", "steadfast cluster status", "steadfast group explain web"] {
+    for command in [
+        "scstat",
+        "scrgadm -pvv",
+        "scswitch -F -g web",
+        "pmfadm -q tag",
+        "steadfast cluster status",
+        "steadfast group explain web",
+    ] {
         lab.sh("n1", &format!("{nobody} {command}")).refused(1, refused);
     }
     lab.sh("n1", &format!("{nobody} scha_control -O GIVEOVER -R www -G web")).refused(6, refused);
@@ -207,12 +252,15 @@ fn only_root_and_the_admin_group_command_a_node() -> Result<()> {
     lab.sh("n1", &format!("{admin} scrgadm -a -g other && {admin} scrgadm -r -g other")).good();
     // Whoever asks the process monitor runs programs as himself, not as root.
     lab.sh("n1", &format!("{admin} pmfadm -c mine sh -c 'id -un >/tmp/who-$$; cp /tmp/who-$$ /dev/shm/who-runs; rm /tmp/who-$$; sleep 100'")).good();
-    let who = lab.until("n1", "cat /dev/shm/who-runs; rm /dev/shm/who-runs", |said| !said.trim().is_empty());
+    let who = lab
+        .until("n1", "cat /dev/shm/who-runs; rm /dev/shm/who-runs", |said| !said.trim().is_empty());
     assert_eq!(who.trim(), "nobody");
     // What is under run_dir and state_dir is not everybody's to write, and the socket is the group's.
     let socket = lab.sh("n1", "stat -c '%a %U %G' /run/steadfast/node.sock").good();
     assert_eq!(socket.trim(), "660 root steadfast");
-    let open = lab.sh("n1", "find /run/steadfast /var/lib/steadfast -perm /002 ! -type l ! -type s").good();
+    let open = lab
+        .sh("n1", "find /run/steadfast /var/lib/steadfast -perm /002 ! -type l ! -type s")
+        .good();
     assert_eq!(open, "");
     Ok(())
 }
@@ -248,7 +296,10 @@ fn secrets_are_seen_nowhere() -> Result<()> {
         lab.sh(machine, &format!("install -m 600 /dev/null /etc/steadfast-password; echo {STORE} >/etc/steadfast-password")).good();
         lab.put(machine, "/usr/sbin/fence_test", "#!/bin/sh\ncat >/dev/null\nsleep 0.3\nexit 0\n")?;
         lab.sh(machine, "chmod 755 /usr/sbin/fence_test").good();
-        let text = toml(&lab, "ca", machine).replace("[lease]", "user = \"steadfast\"\npassword_file = \"/etc/steadfast-password\"\n[lease]");
+        let text = toml(&lab, "ca", machine).replace(
+            "[lease]",
+            "user = \"steadfast\"\npassword_file = \"/etc/steadfast-password\"\n[lease]",
+        );
         lab.install(machine, &(text + "[log]\nlevel = \"debug\"\n"))?;
     }
     lab.members("n1", &["n1", "n2"]);
@@ -257,15 +308,30 @@ fn secrets_are_seen_nowhere() -> Result<()> {
     }
     // A disk that both can write makes the loss of n2 a case for its agent.
     for machine in ["n1", "n2"] {
-        lab.sh(machine, &format!("mkdir -p /srv/www; echo '{} /srv/www ext4 noauto 0 0' >/etc/fstab", crate::lab::SHARED_DISK)).good();
+        lab.sh(
+            machine,
+            &format!(
+                "mkdir -p /srv/www; echo '{} /srv/www ext4 noauto 0 0' >/etc/fstab",
+                crate::lab::SHARED_DISK
+            ),
+        )
+        .good();
     }
     lab.sh("n1", "set -e; mkfs.ext4 -q -F $(awk '{print $1}' /etc/fstab); scrgadm -a -g web -h n2,n1
         scrgadm -a -j disk -g web -t SUNW.HAStoragePlus -x FilesystemMountPoints=/srv/www; scswitch -Z -g web").good();
     // Every command line and environment while n2 is lost and fenced.
     lab.sh("n1", "(end=$((SECONDS + 8)); while [ $SECONDS -lt $end ]; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; sleep 0.05; done | sort -u >/root/processes) >/dev/null 2>&1 &").good();
-    lab.sh("n2", "kill -STOP $(head -1 /run/steadfast/guard.pid) $(tail -1 /run/steadfast/guard.pid)").good();
+    lab.sh(
+        "n2",
+        "kill -STOP $(head -1 /run/steadfast/guard.pid) $(tail -1 /run/steadfast/guard.pid)",
+    )
+    .good();
     lab.until("n1", "scstat -g", |said| said.contains("n1         Online"));
-    lab.sh("n2", "kill -CONT $(head -1 /run/steadfast/guard.pid) $(tail -1 /run/steadfast/guard.pid)").good();
+    lab.sh(
+        "n2",
+        "kill -CONT $(head -1 /run/steadfast/guard.pid) $(tail -1 /run/steadfast/guard.pid)",
+    )
+    .good();
     lab.until("n1", "cat /root/processes", |said| said.contains("fence_test"));
     let shown = lab.sh("n1", "cat /root/processes; scrgadm -pvv; scrgadm -pvv --json; scstat -pvv; scstat --json; steadfast node list --json; steadfast node status --json; steadfast cluster show --json; steadfast cluster status -vv; steadfast cluster check; steadfast group explain web --json; cat /var/log/steadfast-node.log");
     let logs = lab.sh("n2", "cat /var/log/steadfast-node.log").good();

@@ -46,7 +46,8 @@ fn parse(page: &str) -> Result<Vec<Block>> {
         let text = body.join("\n") + "\n";
         if info == "output" {
             let last = blocks.last_mut().filter(|b| b.output.is_none() && b.file.is_none());
-            last.with_context(|| format!("line {}: output of nothing", at + 1))?.output = Some(text);
+            last.with_context(|| format!("line {}: output of nothing", at + 1))?.output =
+                Some(text);
             continue;
         }
         blocks.push(block(at + 1, info, text)?);
@@ -70,8 +71,14 @@ fn block(line: usize, info: &str, text: String) -> Result<Block> {
         machines.push(machine.to_owned());
         file = path.map(str::to_owned).or(file);
     }
-    ensure!(!machines.is_empty(), "line {line}: ```{info} names no machine: it would not be executed");
-    ensure!((language == "sh") != file.is_some(), "line {line}: ```{info} is neither sh nor a file");
+    ensure!(
+        !machines.is_empty(),
+        "line {line}: ```{info} names no machine: it would not be executed"
+    );
+    ensure!(
+        (language == "sh") != file.is_some(),
+        "line {line}: ```{info} is neither sh nor a file"
+    );
     Ok(Block { line, machines, file, within, text, output: None })
 }
 
@@ -118,7 +125,10 @@ fn execute(lab: &Lab, block: &Block) -> Result<()> {
             }
             let (line, text, code) = (block.line, &block.text, said.code);
             let shown = block.output.as_deref().unwrap_or("(anything)\n");
-            bail!("docs/two-nodes.md:{line} on {machine}, exit code {code}:\n{text}--- the page shows\n{shown}--- it said\n{}", said.text);
+            bail!(
+                "docs/two-nodes.md:{line} on {machine}, exit code {code}:\n{text}--- the page shows\n{shown}--- it said\n{}",
+                said.text
+            );
         }
     }
     Ok(())
@@ -156,11 +166,21 @@ fn the_unit_files_of_the_page_are_what_systemd_understands() -> Result<()> {
         let Some(path) = block.file.filter(|path| path.ends_with(".service")) else { continue };
         let at = folder.path().join(Path::new(&path).file_name().context("no name")?);
         // Programs and users of the page need not be on this machine.
-        let text = block.text.replace("/usr/bin/etcd", "/bin/true").replace("/usr/bin/steadfast", "/bin/true");
+        let text = block
+            .text
+            .replace("/usr/bin/etcd", "/bin/true")
+            .replace("/usr/bin/steadfast", "/bin/true");
         fs::write(&at, text.replace("User=etcd", "User=root"))?;
-        let out = std::process::Command::new("systemd-analyze").arg("verify").arg("--man=no").arg(&at).output()?;
+        let out = std::process::Command::new("systemd-analyze")
+            .arg("verify")
+            .arg("--man=no")
+            .arg(&at)
+            .output()?;
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
-        let about: Vec<&str> = said.lines().filter(|line| line.contains(&path) || line.contains(&*at.to_string_lossy())).collect();
+        let about: Vec<&str> = said
+            .lines()
+            .filter(|line| line.contains(&path) || line.contains(&*at.to_string_lossy()))
+            .collect();
         ensure!(about.is_empty(), "{path}: {}", about.join("\n"));
         checked += 1;
     }
@@ -173,7 +193,9 @@ fn every_sentence_of_the_table_is_one_the_programs_say() -> Result<()> {
     let page = page()?;
     let (_, table) = page.split_once("| it says |").context("the table of sentences is gone")?;
     let mut sources = String::new();
-    for folder in ["node", "node-api", "rgm", "control", "control-etcd", "agents", "cluster-commands"] {
+    for folder in
+        ["node", "node-api", "rgm", "control", "control-etcd", "agents", "cluster-commands"]
+    {
         gather(&repository().join("crates").join(folder).join("src"), &mut sources)?;
     }
     // Sentences are broken over lines in the sources, and have names in braces.
@@ -205,7 +227,14 @@ fn gather(folder: &Path, into: &mut String) -> Result<()> {
 
 #[test]
 fn a_block_that_would_not_be_executed_is_an_error() {
-    for bad in ["```sh\nx\n```", "```\nx\n```", "```toml n1\nx\n```", "```sh n3\nx\n```", "```sh n1:/x\n```", "```output\n```"] {
+    for bad in [
+        "```sh\nx\n```",
+        "```\nx\n```",
+        "```toml n1\nx\n```",
+        "```sh n3\nx\n```",
+        "```sh n1:/x\n```",
+        "```output\n```",
+    ] {
         assert!(parse(bad).is_err(), "{bad}");
     }
     let good = parse("```sh n1 n2 within 9 s\nx\n```\n```output\ny\n```").unwrap();
