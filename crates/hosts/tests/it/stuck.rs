@@ -83,6 +83,8 @@ fn a_stop_that_hangs_with_mode_hard_resets_the_host_and_the_group_moves() {
     let log = rig.site.power.log();
     assert!(log.iter().any(|(_, name)| name == HOSTS[0]), "nobody was reset: {log:?}");
     fs::remove_file(rig.site.base().join("stuck")).unwrap();
+    // What else it ran moves, too; until then it may still be fenced.
+    rig.site.serving(Duration::from_secs(60)).unwrap_or_else(|e| panic!("{e:#}"));
     hosts::faults::rejoin(&mut rig, 0).unwrap_or_else(|e| panic!("{e:#}"));
     wait_for("both are members again", Duration::from_secs(40), || {
         rig.cluster.members(&rig.site).map(Some)
