@@ -98,11 +98,26 @@ impl Endpoints {
     }
 
     /// Those that have not failed, the one that answered last before the others; then those that failed, longest ago first.
-    fn order(&self) -> Vec<usize> {
+    pub(crate) fn order(&self) -> Vec<usize> {
         let current = self.current.load(Ordering::Relaxed);
         let mut order: Vec<_> = (0..self.all.len()).collect();
         order.sort_by_key(|&at| (*lock(&self.all[at].failed_at), at != current, at));
         order
+    }
+
+    /// How long one endpoint may leave a call unanswered.
+    pub(crate) fn attempt_timeout(&self) -> Duration {
+        self.attempt_timeout
+    }
+
+    /// Keeps the newest failure of each endpoint.
+    pub(crate) fn remember(
+        &self,
+        failures: &mut Vec<(String, Failure)>,
+        at: usize,
+        failure: Failure,
+    ) {
+        remember(failures, self.name(at), failure);
     }
 
     /// It has answered a call: it is asked first from now on.

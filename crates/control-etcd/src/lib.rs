@@ -7,6 +7,7 @@
 mod endpoints;
 mod failure;
 mod grpc;
+mod hedge;
 mod options;
 mod proto;
 #[cfg(feature = "rig")]

@@ -151,7 +151,7 @@ impl Shared {
         let ask = LeaseRequest { id: lease.0 };
         let ask = &ask;
         self.endpoints
-            .race(deadline, |at| {
+            .hedge(deadline, |at| {
                 Box::pin(async move {
                     let ready = self.endpoints.ready(at).await?;
                     let timeout = deadline.saturating_duration_since(Instant::now());
