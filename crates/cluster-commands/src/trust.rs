@@ -15,14 +15,16 @@ const STICKY: u32 = 0o1000;
 pub(crate) fn is_only_ours(path: &Path) -> Result<(), String> {
     let ourselves = pmf::Owner::ourselves().uid;
     let found = std::fs::metadata(path).map_err(|e| e.to_string())?;
-    judge(&found, ourselves, false).map_err(|(who, remedy)| format!("{who}; {remedy} it"))?;
+    judge(&found, ourselves, false)
+        .map_err(|(who, remedy)| format!("{who}; {remedy} {}", path.display()))?;
     // Links are followed by root too: the folders on both ways count.
     let real = std::fs::canonicalize(path).map_err(|e| e.to_string())?;
     let typed = std::path::absolute(path).map_err(|e| e.to_string())?;
     for folder in typed.ancestors().chain(real.ancestors().skip(1)).skip(1) {
         let found = std::fs::metadata(folder).map_err(|e| e.to_string())?;
         judge(&found, ourselves, true).map_err(|(who, remedy)| {
-            format!("of the folder {}, {who}, who could put another file there; {remedy} it, or copy the file to a folder of root's", folder.display())
+            let folder = folder.display();
+            format!("another file could be put in its place: of the folder {folder}, {who}; {remedy} {folder}, or copy the file to a folder of root's")
         })?;
     }
     Ok(())
@@ -61,8 +63,8 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         for (folder_mode, file_mode, expect) in [
             (0o755, 0o644, ""),
-            (0o755, 0o666, "everybody may write it; chmod o-w it"),
-            (0o777, 0o644, "everybody may write it, who could put another file there"),
+            (0o755, 0o666, "everybody may write it; chmod o-w /"),
+            (0o777, 0o644, "in its place: of the folder"),
             (0o1777, 0o644, ""),
         ] {
             set_permissions(&folder, Permissions::from_mode(folder_mode)).unwrap();

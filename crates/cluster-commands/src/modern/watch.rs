@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The pause before the daemon is asked again when it went away.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Decisions at the bottom of the screen.
-const DECISIONS_SHOWN: usize = 8;
+const DECISIONS_SHOWN: usize = 5;
 /// Decisions that are remembered, so as to say none twice.
 const SAID_MAX: usize = 4096;
 /// Events that wait.

@@ -79,7 +79,7 @@ fn progress_is_lines_in_a_log_and_one_line_on_a_terminal() {
     assert_eq!((ran.code, ran.out.as_str()), (0, ""));
     assert_eq!(
         ran.err,
-        "n2: START of im_resource runs, 3 s of 300 s\nn2: START of im_resource runs, 4 s of 300 s\nim_store has no fence agent\n"
+        "n2: START of im_resource runs, 3 s of 300 s\nim_store has no fence agent\n"
     );
     daemon.columns = Some(21);
     let ran = daemon.line("scswitch -e -j im_resource");

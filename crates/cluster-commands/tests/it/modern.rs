@@ -208,7 +208,10 @@ fn failures_are_json_too_when_that_is_asked_for() {
         serde_json::json!({"done": false, "code": "STATE", "sentence": "it is enabled"})
     );
     let daemon = Daemon::agreeing(cluster::online().done());
-    assert_eq!(run(&daemon, "resource delete x --json").out, "{\n  \"done\": true\n}\n");
+    assert_eq!(
+        run(&daemon, "resource delete x --json").out,
+        "{\n  \"done\": true,\n  \"messages\": []\n}\n"
+    );
 }
 
 #[test]
