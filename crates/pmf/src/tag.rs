@@ -307,10 +307,16 @@ impl TagTask {
         let (retries, period) = self.window.limits();
         let (retries, period) = (i64::from(retries), i64::from(period));
         let Some(action) = self.create.action.clone() else {
-            tracing::error!(
-                tag = self.create.tag,
-                "more than {retries} failures (period {period} minutes) and no action program: the tag is removed"
-            );
+            let tag = &self.create.tag;
+            if retries == 0 {
+                // Nobody asked for restarts: a monitor watches the tag, or nobody minds.
+                tracing::info!(tag, "its processes have ended: the tag is removed");
+            } else {
+                tracing::error!(
+                    tag,
+                    "more than {retries} failures (period {period} minutes) and no action program: the tag is removed"
+                );
+            }
             return false;
         };
         self.publish.send_modify(|state| state.phase = TagPhase::Asking);
