@@ -102,7 +102,7 @@ fn pack(dist: &Path, name: &str) -> Result<()> {
             "--owner=0",
             "--group=0",
             "--numeric-owner",
-            "--mode=go-w",
+            "--mode=u=rwX,go=rX",
             "--sort=name",
             "-czf",
             &archive,

@@ -64,8 +64,14 @@ fn run_service_command(command: Command) -> Result<()> {
             Ok(crate::terminal::answer_line(concat!("steadfast ", env!("CARGO_PKG_VERSION")))?)
         }
         Command::Probe(args) => probe::run(&args),
-        Command::Links { to } => links::run(&to),
-        Command::ManPages { folder } => documentation::write_man_pages(&folder),
+        Command::Links { to } => {
+            for_everybody();
+            links::run(&to)
+        }
+        Command::ManPages { folder } => {
+            for_everybody();
+            documentation::write_man_pages(&folder)
+        }
         Command::Documentation { page } => documentation::run(page),
         Command::Up(args) => up::run(&args),
         Command::Serve(args) => serve::run(&args),
@@ -73,6 +79,11 @@ fn run_service_command(command: Command) -> Result<()> {
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
     }
+}
+
+/// What these commands write is to be found by every user, unlike what the service keeps.
+fn for_everybody() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
 }
 
 /// Completions of `scrgadm` and the others, for the shells that have them.
