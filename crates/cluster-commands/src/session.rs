@@ -201,8 +201,7 @@ fn without_seconds(sentence: &str) -> String {
     let mut kept = Vec::new();
     while let Some(word) = words.next() {
         let is_number = !word.is_empty() && word.chars().all(|c| c.is_ascii_digit() || c == '.');
-        let is_unit =
-            words.peek().is_some_and(|w| w.trim_end_matches(&[',', ';', ')', ':']) == "s");
+        let is_unit = words.peek().is_some_and(|w| w.trim_end_matches([',', ';', ')', ':']) == "s");
         if !(is_number && is_unit) {
             kept.push(word);
         }

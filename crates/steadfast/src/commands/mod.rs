@@ -29,7 +29,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Node(NodeArgs { verb: Some(verb), .. }) => Ok(run_modern(ClusterCli::Node(verb))),
         Command::Node(args) if args.print_default_config => {
-            crate::terminal::answer(&node::config::default_file())?;
+            crate::terminal::answer(node::config::default_file())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Node(args) => crate::cluster::node(args.config, args.daemon),
