@@ -35,7 +35,16 @@ fn failover(args: &[String]) -> Result<()> {
         Needed { program: "mkfs.ext4", package: "e2fsprogs" },
         Needed { program: "keepalived", package: "keepalived" },
     ])?;
-    run_step(cargo(&["build", "--locked", "--release", "-p", "steadfast", "-p", "hosts", "--bins"]))?;
+    run_step(cargo(&[
+        "build",
+        "--locked",
+        "--release",
+        "-p",
+        "steadfast",
+        "-p",
+        "hosts",
+        "--bins",
+    ]))?;
     let bench = target().join("release/hosts-bench");
     let mut command = program(&bench.to_string_lossy(), &[]);
     command.args(args);

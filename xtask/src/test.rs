@@ -1,8 +1,8 @@
 //! `test` and its parts. Every step runs, so that one run says all that is wrong; the summary counts steps and is printed
 //! as it is. Nothing is ever skipped in silence.
 
-use crate::step::{build_binaries, cargo, has_program, program, run as run_step, target};
 use crate::packages::Needed;
+use crate::step::{build_binaries, cargo, has_program, program, run as run_step, target};
 use crate::{interop, packages, tidy};
 use anyhow::{Result, bail, ensure};
 use std::path::PathBuf;
