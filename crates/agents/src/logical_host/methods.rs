@@ -155,10 +155,22 @@ fn prepare(
     Ok(missing)
 }
 
+/// A host that was just switched off, or a switch that answers for it, may be heard a little longer.
+const HOLDER_PATIENCE: Duration = Duration::from_secs(3);
+/// Before it is asked again.
+const HOLDER_PAUSE: Duration = Duration::from_millis(100);
+
 fn nobody_holds(subject: &Subject, link: &Link, addresses: &[IpAddr]) -> Outcome {
     let time = u64::try_from(subject.number("Address_probe_ms", 30)).unwrap_or(0);
-    let holder = probe::holder(link, addresses, Duration::from_millis(time))
-        .doing(format_args!("asking on {} whether somebody holds {addresses:?}", link.name))?;
+    let begun = Instant::now();
+    let holder = loop {
+        let holder = probe::holder(link, addresses, Duration::from_millis(time))
+            .doing(format_args!("asking on {} whether somebody holds {addresses:?}", link.name))?;
+        if holder.is_none() || begun.elapsed() > HOLDER_PATIENCE {
+            break holder;
+        }
+        std::thread::sleep(HOLDER_PAUSE);
+    };
     match holder {
         None => Ok(()),
         Some(holder) => failed(format!(
