@@ -15,6 +15,7 @@ use node_api::claim::{Claim, Claims};
 use rgm::Status;
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Instant;
 use std::time::{Duration, SystemTime};
 
 /// A claim made by PRENET_START this recently needs no second question to the neighbours in START.
