@@ -15,8 +15,7 @@ use node_api::claim::{Claim, Claims};
 use rgm::Status;
 use std::net::IpAddr;
 use std::path::Path;
-use std::time::Instant;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A claim made by PRENET_START this recently needs no second question to the neighbours in START.
 const ASKED_RECENTLY: Duration = Duration::from_secs(10);
