@@ -33,6 +33,11 @@ pub(crate) enum Trouble {
     StoreDown(Duration),
     Compact,
     Leave(usize),
+    /// Somebody deletes its member key.
+    Disown(usize),
+    /// Somebody damages a value, and repairs it after that time.
+    Damage(Duration),
+    Repair,
 }
 
 impl World {
@@ -53,7 +58,7 @@ impl World {
         let h = self.dice.below(self.hosts.len());
         let time =
             if self.dice.permille(600) { self.dice.ms(50, 2500) } else { self.dice.ms(2500, 6000) };
-        match self.dice.below(22) {
+        match self.dice.below(25) {
             0..=2 => Trouble::KillDaemon(h),
             3..=5 => Trouble::CrashMachine(h),
             6 | 7 => {
@@ -72,14 +77,20 @@ impl World {
             18 => Trouble::BreakWatch(h),
             19 => Trouble::StoreDown(time),
             20 => Trouble::Compact,
-            _ => Trouble::Leave(h),
+            21 => Trouble::Leave(h),
+            22 => Trouble::Disown(h),
+            _ => Trouble::Damage(time),
         }
     }
 
     pub(crate) fn make_trouble(&mut self, trouble: Trouble) {
         let is_end = matches!(
             trouble,
-            Trouble::Continue(..) | Trouble::Thaw(_) | Trouble::Mend(..) | Trouble::Hurry(_)
+            Trouble::Continue(..)
+                | Trouble::Thaw(_)
+                | Trouble::Mend(..)
+                | Trouble::Hurry(_)
+                | Trouble::Repair
         );
         if self.is_calm && !is_end {
             return;
@@ -126,6 +137,9 @@ impl World {
                 let _ = self.store.compact(self.store.revision());
             }
             Trouble::Leave(h) => self.deliver(h, Input::LeaveAsked),
+            Trouble::Disown(h) => self.disown(h),
+            Trouble::Damage(time) => self.damage(time),
+            Trouble::Repair => self.repair(),
             Trouble::KillDaemon(_) | Trouble::Continue(..) | Trouble::Mend(..) => {}
         }
     }
@@ -143,6 +157,7 @@ impl World {
         self.is_calm = true;
         self.never_starts.clear();
         self.store_down_until = self.now;
+        self.repair();
         for h in 0..self.hosts.len() {
             self.hosts[h].link.serial += 1;
             self.mend(h);

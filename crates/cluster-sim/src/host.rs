@@ -70,6 +70,8 @@ pub(crate) struct Host {
     pub(crate) frozen: bool,
     /// It was frozen beyond its lease: until its guard has stopped everything, nobody counts on what it runs.
     pub(crate) stale: bool,
+    /// Its member key was deleted by hand: until its guard has stopped everything, it cannot know what others were permitted.
+    pub(crate) disowned: bool,
     frozen_at: Duration,
     /// CLOCK_BOOTTIME at which the guard's patience ends; `None`: no lease yet.
     pub(crate) deadline: Option<Duration>,
@@ -109,6 +111,7 @@ impl Host {
             paused: false,
             frozen: false,
             stale: false,
+            disowned: false,
             frozen_at: Duration::ZERO,
             deadline: None,
             stopping: false,
@@ -352,6 +355,7 @@ impl World {
         }
         host.stopping = false;
         host.stale = false;
+        host.disowned = false;
         let left = host.leaves;
         self.note(|| format!("{}: everything is stopped", self_name(h)));
         if let Some(lease) = revoke {
@@ -377,6 +381,7 @@ impl World {
         host.paused = false;
         host.frozen = false;
         host.stale = false;
+        host.disowned = false;
         host.stopping = false;
         host.inbox.clear();
         host.thaws.clear();

@@ -4,7 +4,7 @@
 //!
 //! - `host`: a machine with guard and daemon; `network`: its way to the store; `watching`: how late it sees.
 //! - `methods`: what methods do; `book`: what therefore runs where.
-//! - `configuration`, `operator`: groups and resources of any shape, and what operators ask; `chaos`: what goes wrong, and when that ends.
+//! - `configuration`, `operator`: groups and resources of any shape, and what operators ask; `chaos`: what goes wrong, and when that ends; `tamper`: hands in the store.
 //! - `judge`: the checkers, each a function that is named for its sentence.
 //!
 //! Never looks at a real clock, never decides anything that a daemon decides.
@@ -20,6 +20,7 @@ mod methods;
 mod network;
 mod operator;
 mod play;
+mod tamper;
 mod watching;
 mod world;
 

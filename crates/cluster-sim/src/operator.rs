@@ -220,7 +220,7 @@ impl World {
         let resource = self.some_resource();
         let count = self.truth.config.resources.len();
         let of = groups.first().cloned().unwrap_or_else(|| group(0));
-        match self.dice.below(14) {
+        match self.dice.below(16) {
             0 => Operation::Unmanage { groups: groups.to_vec() },
             1 => Operation::Manage { groups: groups.to_vec() },
             2 => Operation::RemoveResource { resource },
@@ -261,6 +261,8 @@ impl World {
                 }
             }
             11 => Operation::SetMaintenance { node: nodes[0].clone(), on: self.dice.permille(400) },
+            14 => Operation::AddNode { node: nodes[0].clone() },
+            15 => Operation::RemoveNode { node: nodes[0].clone() },
             12 => Operation::ConfirmDead { node: self.dead_node() },
             _ => Operation::ControlRestart {
                 resource,
@@ -306,6 +308,18 @@ impl World {
             return;
         }
         let group = page.group.clone();
+        // Such a monitor may only log; asking again and again, it would never let the cluster rest.
+        let log_only = rgm::FailoverMode::LogOnly;
+        if self.is_calm
+            && self
+                .truth
+                .config
+                .resources
+                .get(resource)
+                .is_some_and(|r| r.failover_mode == log_only)
+        {
+            return;
+        }
         let strays = !self.is_calm && self.dice.permille(60 * self.luck);
         if !page_is_broken(self, h, resource) && !strays {
             return;

@@ -115,6 +115,8 @@ pub(crate) struct World {
     /// How often methods go wrong in this seed.
     pub(crate) luck: u32,
     pub(crate) store_down_until: Duration,
+    /// A key that somebody has damaged, and what it held.
+    pub(crate) damaged: Option<(String, Vec<u8>)>,
     pub(crate) never_starts: BTreeSet<(usize, ResourceName)>,
     pub(crate) asked: BTreeMap<u64, crate::operator::Asked>,
     pub(crate) last_asker: u64,
@@ -169,6 +171,7 @@ impl World {
             is_over: false,
             luck,
             store_down_until: Duration::ZERO,
+            damaged: None,
             never_starts: BTreeSet::new(),
             asked: BTreeMap::new(),
             last_asker: 0,

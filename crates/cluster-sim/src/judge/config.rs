@@ -35,7 +35,13 @@ pub(crate) fn after_commit(world: &mut World, transaction: &Transaction, before:
         }
         return;
     }
-    world.memory.failed_starts.clear();
+    let by_monitor = matches!(
+        request.operation,
+        rgm::Operation::Giveover { .. } | rgm::Operation::ControlRestart { .. }
+    );
+    if !by_monitor {
+        world.memory.failed_starts.clear();
+    }
     // What does not fit into one step is written in several; there are no such operations here.
     let now_ms = answer.at_ms;
     if let Ok(accepted) = rgm::operation::decide(&before.cluster, now_ms, &request.operation)

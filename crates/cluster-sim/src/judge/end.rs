@@ -1,4 +1,4 @@
-//! At rest: "what should be online is, or it says why not", "what a node says is what runs there", "dependents were restarted with what they depend on",
+//! At rest: "whoever acts is a member", "what should be online is, or it says why not", "what a node says is what runs there", "dependents were restarted with what they depend on",
 //! "nothing of a dead life is left".
 
 use crate::methods::self_name;
@@ -15,6 +15,7 @@ const SEEN_BY_THEN: Duration = Duration::from_secs(3);
 
 pub(crate) fn all_is_as_it_should(world: &mut World) {
     let checks = [
+        whoever_acts_is_a_member,
         nothing_of_a_dead_life_is_left,
         what_is_said_is_what_runs,
         dependents_were_restarted,
@@ -25,6 +26,16 @@ pub(crate) fn all_is_as_it_should(world: &mut World) {
             world.violate("end", what);
         }
     }
+}
+
+fn whoever_acts_is_a_member(world: &World) -> Result<(), String> {
+    for host in &world.hosts {
+        let member = world.truth.members.get(&host.name).map(|member| member.incarnation);
+        if host.incarnation().is_some() && host.incarnation() != member {
+            return Err(format!("{} acts as a member, and the store holds {member:?}", host.name));
+        }
+    }
+    Ok(())
 }
 
 fn nothing_of_a_dead_life_is_left(world: &World) -> Result<(), String> {

@@ -47,6 +47,15 @@ pub(crate) fn never_beside_a_dangerous_life(world: &mut World, h: usize, group: 
     if settings.unfenced_storage_allowed || !world.truth.config.has_shared_storage(group) {
         return;
     }
+    // Whatever its node believes, suspended or not: two that write the same disk are never excused.
+    let single =
+        world.truth.config.groups.get(group).is_some_and(|g| g.mode == rgm::GroupMode::Failover);
+    let beside = (0..world.hosts.len())
+        .find(|of| *of != h && world.hosts[*of].is_on && world.hosts[*of].book.has(group));
+    if let (true, Some(of)) = (single, beside) {
+        let what = format!("{group} starts on {}, and runs on {}", self_name(h), self_name(of));
+        world.violate("fencing", what);
+    }
     let dangerous = world.memory.dangerous.iter().find(|(of, g)| *of != h && g == group);
     if let Some((of, _)) = dangerous.cloned() {
         let (here, there) = (self_name(h), self_name(of));

@@ -43,8 +43,8 @@ pub(crate) struct Memory {
     maximum: BTreeMap<GroupName, u32>,
     /// Shared storage that a lost life may still write.
     dangerous: BTreeSet<(usize, GroupName)>,
-    /// Failed starts of a group on a node since something else happened that could allow another.
-    failed_starts: BTreeMap<(GroupName, usize), u32>,
+    /// Permits (by generation) under which a group failed to start on a node, since something happened that allows more.
+    failed_starts: BTreeMap<(GroupName, usize), BTreeSet<u64>>,
     /// Changes of targets since the calm.
     calm_moves: BTreeMap<GroupName, u32>,
     /// Groups that were suspended or unmanaged at any time.

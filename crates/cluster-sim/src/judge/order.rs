@@ -44,6 +44,9 @@ fn no_start_without_a_permit(world: &World, h: usize, call: &MethodCall) -> Resu
         return Ok(());
     }
     let host = &world.hosts[h];
+    if host.disowned {
+        return Ok(());
+    }
     let incarnation = host.incarnation();
     let holds = world.truth.intents.get(&call.group).is_some_and(|intent| {
         intent.holders.iter().any(|x| x.node == host.name && Some(x.incarnation) == incarnation)

@@ -14,7 +14,7 @@ pub(crate) fn never_more_than_maximum(world: &mut World, group: &GroupName) {
     let most = most.max(world.memory.maximum.get(group).copied().unwrap_or(1));
     let runs = |h: &usize| {
         let host = &world.hosts[*h];
-        host.is_on && !host.frozen && !host.stale && host.book.has(group)
+        host.is_on && !host.frozen && !host.stale && !host.disowned && host.book.has(group)
     };
     let on: Vec<usize> = (0..world.hosts.len()).filter(runs).collect();
     if on.len() > most as usize {

@@ -19,8 +19,8 @@ const LOOK: Duration = Duration::from_millis(700);
 const RESTFUL_LOOKS: u32 = 3;
 /// Changes of where a group should be, after the calm.
 const CALM_MOVES_MAX: u32 = 16;
-/// Failed starts on one node that nothing has excused (the rebalance guard allows two; restarts in place are not attempts).
-const FAILED_STARTS_MAX: u32 = 5;
+/// Permits under which a group may fail to start on one node within Pingpong_interval (the rebalance guard).
+const FAILED_STARTS_MAX: usize = 2;
 /// A shorter Pingpong_interval lets attempts be forgotten within a seed.
 const LONG_INTERVAL_S: u32 = 600;
 
@@ -51,23 +51,44 @@ pub(crate) fn no_start_after_too_many_failures(world: &mut World, h: usize, call
     if !counts || !world.never_starts.contains(&(h, call.resource.clone())) {
         return;
     }
-    let key = (call.group.clone(), h);
-    let failed = world.memory.failed_starts.entry(key).or_default();
-    *failed += 1;
-    let failed = *failed;
+    let host = &world.hosts[h];
+    let Some(intent) = world.truth.intents.get(&call.group) else { return };
+    let permitted = intent.holders.iter().any(|holder| {
+        holder.node == host.name
+            && Some(holder.incarnation) == host.incarnation()
+            && holder.withdrawn.is_none()
+    });
+    let given = intent.permitted.iter().find(|(node, _)| *node == host.name);
+    let (true, Some((_, generation))) = (permitted, given) else { return };
+    let generation = *generation;
+    let failed = world.memory.failed_starts.entry((call.group.clone(), h)).or_default();
+    failed.insert(generation);
+    let failed = failed.len();
     if failed > FAILED_STARTS_MAX {
-        let what = format!(
-            "{} was started {failed} times on {} and failed each time",
-            call.group,
-            self_name(h)
-        );
+        let what =
+            format!("{} failed to start on {} under {failed} permits", call.group, self_name(h));
         world.violate("flapping", what);
     }
+}
+
+/// What is online has no failed starts any more, nor has a cluster that has formed anew.
+pub(crate) fn forget_failed_starts(world: &mut World) {
+    let truth = &world.truth;
+    let is_over = |group: &GroupName| {
+        let online = truth.members.keys().any(|node| truth.group_state(group, node).is_online());
+        let placed_for = truth.intents.get(group).map(|intent| &intent.placed_for);
+        let knows = |member: &rgm::Member| {
+            placed_for.is_some_and(|before| before.contains(&member.incarnation))
+        };
+        online || !truth.members.values().any(knows)
+    };
+    world.memory.failed_starts.retain(|(group, _), _| !is_over(group));
 }
 
 /// Is it at rest? If it has been for some looks, all must be as it should; if it never is, that is a violation.
 pub(crate) fn look(world: &mut World) {
     clear_what_could_not_be_stopped(world);
+    have_removed_nodes_back(world);
     match unrest(world) {
         Some(why) => {
             world.memory.restful = 0;
@@ -109,6 +130,19 @@ fn clear_what_could_not_be_stopped(world: &mut World) {
     let by = (0..world.hosts.len()).find(|h| world.hosts[*h].incarnation().is_some());
     if let Some(by) = by {
         world.ask(by, operation, "root");
+    }
+}
+
+/// An operator who had removed a node has it back.
+fn have_removed_nodes_back(world: &mut World) {
+    let known = &world.truth.config.nodes;
+    let Some(h) = (0..world.hosts.len()).find(|h| !known.contains_key(&node(*h))) else { return };
+    if world.asked.values().any(|a| matches!(a.operation, Operation::AddNode { .. })) {
+        return;
+    }
+    let by = (0..world.hosts.len()).find(|h| world.hosts[*h].incarnation().is_some());
+    if let Some(by) = by {
+        world.ask(by, Operation::AddNode { node: node(h) }, "root");
     }
 }
 

@@ -22,9 +22,9 @@ pub(crate) fn before_change(world: &mut World, key: &str, raw: Option<&Raw>) {
             judge_intent(world, &group, &next);
         }
         Ok(Key::Member(node)) => {
-            world.memory.failed_starts.clear();
             let host = world.hosts.iter().position(|host| host.name == node);
             if let (Some(h), Some(raw)) = (host, raw) {
+                world.memory.failed_starts.retain(|(_, on), _| *on != h);
                 super::fencing::joined(world, h, rgm::Incarnation(raw.create_revision));
             }
         }
@@ -48,6 +48,18 @@ fn judge_intent(world: &mut World, group: &GroupName, next: &Intent) {
         h.withdrawn.is_none()
             && !before.holders.iter().any(|b| b.node == h.node && b.withdrawn.is_none())
     };
+    // Withdrawn before it was seen that the start had failed: no attempt.
+    for holder in next.holders.iter().filter(|holder| holder.withdrawn.is_some()) {
+        let was = before.holders.iter().any(|b| b.node == holder.node && b.withdrawn.is_none());
+        let generation = before.permitted.iter().find(|(node, _)| *node == holder.node);
+        if let (true, Some((_, generation))) = (was, generation) {
+            for (key, failed) in &mut world.memory.failed_starts {
+                if key.0 == *group && world.hosts[key.1].name == holder.node {
+                    failed.remove(generation);
+                }
+            }
+        }
+    }
     let given: Vec<rgm::NodeName> =
         next.holders.iter().filter(new).map(|h| h.node.clone()).collect();
     world.memory.given.extend(given.into_iter().map(|node| (group.clone(), node)));
@@ -62,6 +74,7 @@ fn judge_intent(world: &mut World, group: &GroupName, next: &Intent) {
 
 /// The truth shows all that was written.
 pub(crate) fn after_changes(world: &mut World) {
+    super::rest::forget_failed_starts(world);
     for (group, node) in std::mem::take(&mut world.memory.given) {
         never_beside(world, &group, &node);
     }
