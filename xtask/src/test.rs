@@ -99,7 +99,7 @@ fn tests() -> Result<()> {
     command.env("STEADFAST_BIN", binaries.steadfast);
     // One for each test: what the first leaves behind would be missing for the second.
     let mut mounted = Vec::new();
-    for name in ["STEADFAST_SMALL_FS", "STEADFAST_SMALL_FS_PROCESS"] {
+    for name in ["STEADFAST_SMALL_FS", "STEADFAST_SMALL_FS_PROCESS", "STEADFAST_SMALL_FS_CONTROL"] {
         match SmallFs::mount(name) {
             Some(small) => {
                 command.env(name, &small.0);

@@ -333,10 +333,11 @@ async fn a_lease_that_became_due_while_nobody_ran_is_over_before_anything_is_see
     }
 }
 
-/// On a real file system: `STEADFAST_SMALL_FS` names an empty folder on one of a few MiB (a tmpfs will do).
+/// On a real file system: `STEADFAST_SMALL_FS_CONTROL` names an empty folder on one of a few MiB (a tmpfs will do).
 #[tokio::test]
 async fn a_real_file_system_that_is_full_refuses_and_recovers() {
-    let Some(folder) = std::env::var_os("STEADFAST_SMALL_FS").map(std::path::PathBuf::from) else {
+    let Some(folder) = std::env::var_os("STEADFAST_SMALL_FS_CONTROL").map(std::path::PathBuf::from)
+    else {
         return;
     };
     let path = folder.join("control.db");
