@@ -364,18 +364,22 @@ fn remember(failures: &mut Vec<(String, Failure)>, name: &str, failure: Failure)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn endpoints(count: u16) -> Endpoints {
+impl Endpoints {
+    /// So many endpoints `e0`, `e1`, … that tests answer for.
+    pub(crate) fn in_test(count: u16) -> Self {
         let all = (0..count).map(|n| Address {
             text: format!("e{n}"),
             host: "127.0.0.1".to_owned(),
             port: n,
             tls: false,
         });
-        Endpoints::new(all.collect(), None, None, Duration::from_millis(300))
+        Self::new(all.collect(), None, None, Duration::from_millis(300))
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     fn deadline() -> Instant {
         Instant::now() + Duration::from_millis(1500)
@@ -383,7 +387,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_endpoint_that_failed_is_asked_last_until_it_answers() {
-        let them = endpoints(3);
+        let them = Endpoints::in_test(3);
         let asked = Mutex::new(Vec::new());
         let ask = |at: usize| -> BoxFuture<'_, Result<usize, Failure>> {
             lock(&asked).push(at);
@@ -402,7 +406,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_endpoint_costs_one_attempt_and_then_none() {
-        let them = endpoints(2);
+        let them = Endpoints::in_test(2);
         let ask = |at: usize| -> BoxFuture<'_, Result<usize, Failure>> {
             Box::pin(async move {
                 if at == 0 {
@@ -420,7 +424,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_answer_still_counts_when_the_others_fail() {
-        let them = endpoints(2);
+        let them = Endpoints::in_test(2);
         let ask = |at: usize| -> BoxFuture<'_, Result<usize, Failure>> {
             Box::pin(async move {
                 if at == 1 {
@@ -435,7 +439,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn when_none_answers_the_call_ends_at_its_deadline_and_names_them() {
-        let them = endpoints(2);
+        let them = Endpoints::in_test(2);
         let ask = |at: usize| -> BoxFuture<'_, Result<(), Failure>> {
             Box::pin(async move {
                 if at == 0 {
@@ -452,7 +456,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_by_all_is_told_at_once_and_by_some_only_at_the_end() {
-        let them = endpoints(2);
+        let them = Endpoints::in_test(2);
         let distrust = || Failure::Distrust("bad certificate".into());
         let by_all =
             |_| -> BoxFuture<'_, Result<(), Failure>> { Box::pin(async move { Err(distrust()) }) };
@@ -470,7 +474,7 @@ mod tests {
 
     #[test]
     fn another_cluster_and_an_old_leader_are_not_listened_to() {
-        let them = endpoints(1);
+        let them = Endpoints::in_test(1);
         let header =
             |cluster_id, raft_term| ResponseHeader { cluster_id, raft_term, ..Default::default() };
         assert_eq!(them.note_header(Some(&header(7, 3))), Ok(()));

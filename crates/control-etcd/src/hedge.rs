@@ -127,18 +127,7 @@ async fn first<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::Address;
     use std::sync::Mutex;
-
-    fn endpoints(count: u16) -> Endpoints {
-        let all = (0..count).map(|n| Address {
-            text: format!("e{n}"),
-            host: "127.0.0.1".to_owned(),
-            port: n,
-            tls: false,
-        });
-        Endpoints::new(all.collect(), None, None, Duration::from_millis(300))
-    }
 
     fn deadline() -> Instant {
         Instant::now() + Duration::from_millis(600)
@@ -146,7 +135,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_at_once_asks_nobody_else() {
-        let them = endpoints(3);
+        let them = Endpoints::in_test(3);
         let asked = Mutex::new(Vec::new());
         let ask = |at: usize| -> BoxFuture<'_, Result<usize, Failure>> {
             asked.lock().unwrap().push(at);
@@ -159,7 +148,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_member_that_hangs_on_a_lost_leader_is_asked_again_and_answers_once_there_is_a_new_one()
      {
-        let them = endpoints(3);
+        let them = Endpoints::in_test(3);
         let begun = Instant::now();
         let elected = begun + Duration::from_millis(350);
         // 0 and 2 hang what they are asked before the election for ever; 1 is the dead machine.
@@ -178,7 +167,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn refused_attempts_go_on_at_the_next_at_once_and_do_not_spin() {
-        let them = endpoints(2);
+        let them = Endpoints::in_test(2);
         let count = Mutex::new(0);
         let ask = |_| -> BoxFuture<'_, Result<(), Failure>> {
             *count.lock().unwrap() += 1;
